@@ -1,0 +1,1 @@
+"""The values everything else is made of. Nothing here does I/O."""

@@ -1,0 +1,64 @@
+"""The one tree of errors that dflint raises on purpose.
+
+Every error carries what a user needs: what is wrong, where, and what to do next. Anything else that escapes is a
+bug, and is reported as one.
+"""
+
+from __future__ import annotations
+
+
+class DflintError(Exception):
+    """Base of all errors dflint raises on purpose.
+
+    Attributes:
+        message: what is wrong, one sentence without a full stop.
+        file: the file it is about, or None.
+        line: 1-based line in that file, or None.
+        column: 1-based column in code points, or None.
+        remedy: what to do next, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        file: str | None = None,
+        line: int | None = None,
+        column: int | None = None,
+        remedy: str | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.file = file
+        self.line = line
+        self.column = column
+        self.remedy = remedy
+
+    def __str__(self) -> str:
+        place = ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+        text = f"{place}: {self.message}" if place else self.message
+        return f"{text} ({self.remedy})" if self.remedy else text
+
+
+class InputError(DflintError):
+    """The caller gave something unusable: a path, an option value, an identity."""
+
+
+class SourceError(DflintError):
+    """A migration file cannot be read: missing, unreadable, not UTF-8, a NUL byte."""
+
+
+class ConfigError(DflintError):
+    """The configuration is malformed."""
+
+
+class RuleError(DflintError):
+    """A rule, fact or recipe file is malformed, or names something that does not exist."""
+
+
+class PluginError(DflintError):
+    """A plugin failed to load. The run stops: a linter that skips it silently is a false green."""
+
+
+class ParserUnavailable(DflintError):
+    """No usable libpg_query was found, or the one found has another ABI."""

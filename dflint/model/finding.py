@@ -1,0 +1,86 @@
+"""Findings: what dflint says about an operation, and the report that holds them."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from dflint.model.catalog import Basis
+from dflint.model.effect import Confidence
+from dflint.model.migration import Runner
+
+Level = Literal["error", "warning", "info"]
+LEVELS: tuple[Level, ...] = ("error", "warning", "info")
+
+
+class Finding(Struct, frozen=True):
+    """One thing said about one operation. Lines and columns are 1-based, columns count code points."""
+
+    rule: str
+    level: Level
+    message: str
+    file: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+    confidence: Confidence = "high"
+    basis: Basis = "static"
+    hazards: tuple[str, ...] = ()
+    statement: int = 0
+    operation: str = ""
+    target: str | None = None
+    lock: str | None = None
+    facts: tuple[str, ...] = ()
+    recipes: tuple[str, ...] = ()
+    fingerprint: str = ""
+
+
+class ReadError(Struct, frozen=True):
+    """What stopped dflint from reading something; exit status 2."""
+
+    file: str | None
+    line: int | None
+    column: int | None
+    message: str
+    remedy: str | None
+
+
+class NotAnalysed(Struct, frozen=True):
+    """A piece of text that dflint did not understand."""
+
+    file: str
+    line: int
+    reason: str
+
+
+class Coverage(Struct, frozen=True):
+    """How much of the input was understood; ``statements`` = ``typed`` + ``opaque`` + ``rejected``."""
+
+    statements: int = 0
+    typed: int = 0
+    opaque: int = 0
+    rejected: int = 0
+    not_analysed: tuple[NotAnalysed, ...] = ()
+
+
+class Report(Struct, frozen=True):
+    """The result of one lint run, complete: renderers need nothing else but the source text.
+
+    Attributes:
+        runners: the runner of each migration folder judged, by folder path.
+        files: paths of the files judged, sorted.
+        replayed: number of files that were only replayed as history.
+        suppressed: number of findings silenced by inline directives.
+    """
+
+    pg_version: int
+    pg_version_assumed: bool
+    runners: tuple[tuple[str, Runner], ...]
+    files: tuple[str, ...]
+    findings: tuple[Finding, ...] = ()
+    errors: tuple[ReadError, ...] = ()
+    coverage: Coverage = Coverage()
+    replayed: int = 0
+    suppressed: int = 0

@@ -1,0 +1,103 @@
+"""Migrations as files: sections, statements, and how a runner sends them to the server."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from dflint.model.operations.base import Operation
+
+#: How text reaches PostgreSQL. This decides the implicit transaction:
+#: ``statement``: the runner splits and sends one statement at a time;
+#: ``string``: the whole section is one simple query: several statements share an implicit transaction;
+#: ``psql``: psql splits and knows backslash commands;
+#: ``pipeline``: one extended-protocol batch, implicitly one transaction.
+Wire = Literal["statement", "string", "psql", "pipeline"]
+
+#: What the runner itself opens round a section:
+#: ``none``: nothing; ``section``: BEGIN … COMMIT round each; ``batch``: one transaction round all pending migrations.
+Wrapping = Literal["none", "section", "batch"]
+
+
+class Span(Struct, frozen=True):
+    """A half-open range of byte offsets in a file's text (after removal of a byte order mark)."""
+
+    start: int
+    end: int
+
+
+class Notice(Struct, frozen=True):
+    """Something a runner's source plugin noticed about the file: a marker that has no effect, an odd section.
+
+    ``rule`` is the rule the finding belongs to, such as ``marker-without-effect``.
+    """
+
+    rule: str
+    message: str
+    span: Span
+
+
+class Section(Struct, frozen=True):
+    """A part of a migration file that runs, or does not run, together.
+
+    Attributes:
+        direction: only ``up`` is judged as going to run.
+        span: the section's text, markers excluded where they matter.
+        wrapping, wire: see above.
+        reason: in words for users: why the wrapping is what it is, such as ``goose NO TRANSACTION``.
+        own_transactions: the runner lets the text's BEGIN and COMMIT through. False where it strips or refuses them.
+        alone: lower-case regular expressions of statements that the runner sends on their own outside the wrapping.
+    """
+
+    direction: Literal["up", "down"]
+    span: Span
+    wrapping: Wrapping = "none"
+    wire: Wire = "psql"
+    reason: str = ""
+    alone: tuple[str, ...] = ()
+
+
+class Runner(Struct, frozen=True):
+    """Which tool runs the migrations.
+
+    Attributes:
+        name: such as ``goose``.
+        version: as far as known.
+        assumed: nothing in the folder named the runner or version; a default was taken.
+        reason: the mark that was found, or why the default was taken, in words for users.
+    """
+
+    name: str
+    version: str | None = None
+    assumed: bool = False
+    reason: str = ""
+
+
+class Statement(Struct, frozen=True):
+    """One statement of a file, as operations.
+
+    Attributes:
+        index: position in the file, from 0.
+        start, end: byte offsets; ``start`` may lie before leading comments and white space.
+        operations: in order of execution; one `Opaque` where nothing could be made of it.
+        section: index of its section in the file.
+    """
+
+    index: int
+    start: int
+    end: int
+    operations: tuple[Operation, ...]
+    section: int = 0
+
+
+class Parsed(Struct, frozen=True):
+    """A parsed file.
+
+    Attributes:
+        statements: in order of the text; text that is in no section is left out.
+        masked: template placeholders were replaced by same-length identifiers before parsing.
+    """
+
+    statements: tuple[Statement, ...]
+    masked: bool = False

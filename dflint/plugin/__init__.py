@@ -1,0 +1,9 @@
+"""The door for plugin authors: hook specifications, the types they exchange, and the manager.
+
+A plugin needs nothing but this package and `dflint.model`. The plugins that come with dflint use the same door.
+"""
+
+from dflint.plugin.hookspecs import hookimpl
+from dflint.plugin.sources import Claim, Directory, MigrationFile, Sections, Source
+
+__all__ = ["Claim", "Directory", "MigrationFile", "Sections", "Source", "hookimpl"]

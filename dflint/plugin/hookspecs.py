@@ -1,0 +1,40 @@
+"""Hook specifications. All hooks contribute; none is called per file or per statement.
+
+Names that a hook hands out are import references, ``"package.module:attribute"``, so that a lint run loads only what
+it uses.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import pluggy
+
+PROJECT = "dflint"
+
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+class Hooks:
+    """The hooks that a plugin module may implement."""
+
+    @hookspec
+    def dflint_rule_paths(self) -> Sequence[str]:
+        """Directories that hold rule files (``*.yaml``, searched recursively), as absolute paths."""
+        raise NotImplementedError
+
+    @hookspec
+    def dflint_checks(self) -> Mapping[str, str]:
+        """Python detectors that rules may name: check name -> reference to a `dflint.model.context.Check`."""
+        raise NotImplementedError
+
+    @hookspec
+    def dflint_sources(self) -> Mapping[str, str]:
+        """Migration runners: runner name -> reference to a `dflint.plugin.Source` (an instance)."""
+        raise NotImplementedError
+
+    @hookspec
+    def dflint_reporters(self) -> Mapping[str, str]:
+        """Output formats: format name -> reference to a reporter function."""
+        raise NotImplementedError
