@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Callable, Iterable, Sequence
+from typing import Literal, Protocol
 
 from dflint.model.catalog import UNKNOWN, Catalog, Relation, Table, Unknown
 from dflint.model.effect import Effect
+from dflint.model.locks import stronger
 from dflint.model.migration import Runner, Section, Statement
 from dflint.model.names import Identity, Name
 from dflint.model.operations.base import Operation
 from dflint.model.session import Session, Transaction
+
+
+class Knowledge(Protocol):
+    """Where a context gets its facts from."""
+
+    def effect(self, operation: Operation, context: Context) -> Effect:
+        """The effect of the operation under the context's catalog and session."""
+
+    def locks(self, context: Context) -> Sequence[tuple[Name, str]]:
+        """The locks the context's operation takes: qualified relation and mode, strongest per relation."""
 
 
 class Context:
@@ -21,25 +32,30 @@ class Context:
     Attributes:
         catalog: what exists, before the operation.
         change_start: the catalog before the change (the unapplied migrations) began.
-        created: qualified names of relations, and printed identities of other objects, that the change itself created.
+        created: qualified names of relations and types that the change itself created.
+        maybe_created: the same for CREATE … IF NOT EXISTS of something that may have existed before.
         session, transaction: before the operation.
         statement, section, runner: where the operation stands.
-        following: the statements after this one in the same file, in order.
+        statements: all statements of the section, in order.
         version: PostgreSQL major version to judge for.
     """
 
     __slots__ = (
         "_effect",
+        "_locks",
+        "_log",
+        "_log_length",
         "catalog",
         "change_start",
         "created",
-        "effects",
-        "following",
+        "knowledge",
+        "maybe_created",
         "operation",
         "runner",
         "section",
         "session",
         "statement",
+        "statements",
         "transaction",
         "version",
     )
@@ -53,12 +69,14 @@ class Context:
         runner: Runner,
         catalog: Catalog,
         change_start: Catalog,
-        created: frozenset[Name | str] | set[Name | str],
+        created: frozenset[Name],
+        maybe_created: frozenset[Name],
         session: Session,
         transaction: Transaction,
-        following: tuple[Statement, ...],
+        log: Sequence[Context],
+        statements: Sequence[Statement],
         version: int,
-        effects: Callable[[Operation, Context], Effect],
+        knowledge: Knowledge,
     ) -> None:
         self.operation = operation
         self.statement = statement
@@ -67,19 +85,50 @@ class Context:
         self.catalog = catalog
         self.change_start = change_start
         self.created = created
+        self.maybe_created = maybe_created
         self.session = session
         self.transaction = transaction
-        self.following = following
+        self._log = log
+        self._log_length = len(log)
+        self.statements = statements
         self.version = version
-        self.effects = effects
+        self.knowledge = knowledge
         self._effect: Effect | None = None
+        self._locks: Sequence[tuple[Name, str]] | None = None
 
     @property
     def effect(self) -> Effect:
         """The operation's effect, by facts."""
         if self._effect is None:
-            self._effect = self.effects(self.operation, self)
+            self._effect = self.knowledge.effect(self.operation, self)
         return self._effect
+
+    @property
+    def locks(self) -> Sequence[tuple[Name, str]]:
+        """The relation locks the operation takes, strongest mode per relation."""
+        if self._locks is None:
+            self._locks = self.knowledge.locks(self)
+        return self._locks
+
+    @property
+    def earlier(self) -> Sequence[Context]:
+        """The contexts of the operations before this one in the same transaction; empty outside one."""
+        # The log goes on growing while the transaction does.
+        return self._log[: self._log_length]
+
+    @property
+    def following(self) -> Sequence[Statement]:
+        """The statements after this one in the same section, in order."""
+        return self.statements[self.statement.index + 1 :]
+
+    def held(self) -> dict[Name, str]:
+        """The locks that the transaction already holds before this operation, strongest mode per relation."""
+        held: dict[Name, str] = {}
+        for context in self.earlier:
+            for name, mode in context.locks:
+                before = held.get(name)
+                held[name] = mode if before is None else stronger(before, mode)
+        return held
 
     def resolve(self, name: Name) -> Name:
         """The qualified name of the existing relation that ``name`` means here."""
@@ -99,9 +148,15 @@ class Context:
         found = self.relation(name)
         return found if isinstance(found, Table) or found is UNKNOWN else None
 
-    def is_new(self, name: Name) -> bool:
-        """Whether the relation was created by this very change: nobody else uses it, it is empty or small."""
-        return self.resolve(name) in self.created
+    def is_new(self, name: Name) -> bool | None:
+        """Whether the relation was created by this very change, so that nobody else uses it and it is small.
+
+        None (unknown) after CREATE … IF NOT EXISTS of something that may have existed before.
+        """
+        resolved = self.resolve(name)
+        if resolved in self.created:
+            return True
+        return None if resolved in self.maybe_created else False
 
     def identity(self) -> str | None:
         """The printed identity of the operation's target, None where it has none."""

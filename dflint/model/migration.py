@@ -47,6 +47,7 @@ class Section(Struct, frozen=True):
         wrapping, wire: see above.
         reason: in words for users: why the wrapping is what it is, such as ``goose NO TRANSACTION``.
         own_transactions: the runner lets the text's BEGIN and COMMIT through. False where it strips or refuses them.
+        marker: the opt-out marker in effect, such as dbmate's ``transaction:false``; None where there is none.
         alone: lower-case regular expressions of statements that the runner sends on their own outside the wrapping.
     """
 
@@ -55,7 +56,9 @@ class Section(Struct, frozen=True):
     wrapping: Wrapping = "none"
     wire: Wire = "psql"
     reason: str = ""
+    own_transactions: bool = True
     alone: tuple[str, ...] = ()
+    marker: Span | None = None
 
 
 class Runner(Struct, frozen=True):
@@ -78,26 +81,14 @@ class Statement(Struct, frozen=True):
     """One statement of a file, as operations.
 
     Attributes:
-        index: position in the file, from 0.
-        start, end: byte offsets; ``start`` may lie before leading comments and white space.
+        index: position in its section, from 0.
+        start, end: byte offsets in the file; ``start`` may lie before leading comments and white space.
         operations: in order of execution; one `Opaque` where nothing could be made of it.
-        section: index of its section in the file.
+        base: byte offset in the file that the operations' ``at`` counts from.
     """
 
     index: int
     start: int
     end: int
     operations: tuple[Operation, ...]
-    section: int = 0
-
-
-class Parsed(Struct, frozen=True):
-    """A parsed file.
-
-    Attributes:
-        statements: in order of the text; text that is in no section is left out.
-        masked: template placeholders were replaced by same-length identifiers before parsing.
-    """
-
-    statements: tuple[Statement, ...]
-    masked: bool = False
+    base: int = 0

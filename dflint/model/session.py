@@ -6,21 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from dflint.model.names import Name
-
 TransactionKind = Literal["none", "explicit", "implicit", "runner", "unknown"]
-
-
-class Held(Struct, frozen=True):
-    """A relation lock the transaction already holds when the next statement starts.
-
-    ``statement`` is the number of the statement that took it, counted within the transaction's file.
-    """
-
-    relation: Name
-    mode: str
-    statement: int
-    new: bool = False
 
 
 class Transaction(Struct, frozen=True):
@@ -30,17 +16,17 @@ class Transaction(Struct, frozen=True):
         kind: ``none``: the statement is its own transaction and may be one that PostgreSQL refuses inside a block.
         group: number that all statements of one transaction share within a run.
         reason: in words for users: what opened it, such as "goose wraps each file in a transaction".
-        held: locks taken by earlier statements of the same transaction, strongest mode per relation.
-        statements: how many statements ran in it before.
-        multiple: for an implicit transaction, how many statements the string holds.
+        statements: for an implicit transaction, how many statements the string holds; 0 otherwise.
+        savepoints: names of open savepoints, outermost first.
+        failed_marker: the runner was told to use no transaction, and the server makes one all the same.
     """
 
     kind: TransactionKind
     group: int = 0
     reason: str = ""
-    held: tuple[Held, ...] = ()
     statements: int = 0
-    multiple: int = 0
+    savepoints: tuple[str, ...] = ()
+    failed_marker: bool = False
 
     @property
     def open(self) -> bool | None:

@@ -1,0 +1,389 @@
+"""Folding statements: the transaction each runs in, the session's settings, and the catalog that grows.
+
+One `Fold` goes through one history, file by file. It is the only place that knows the order of things: rules are
+handed a `Context` and remember nothing.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from dflint.history.replay import apply
+from dflint.model.catalog import UNKNOWN, Catalog
+from dflint.model.context import Context, Knowledge
+from dflint.model.migration import Runner, Section, Span, Statement
+from dflint.model.names import Name
+from dflint.model.operations.base import Operation
+from dflint.model.operations.ends import EndOfFile, EndOfRun
+from dflint.model.operations.session import (
+    Begin,
+    Commit,
+    Discard,
+    ReleaseSavepoint,
+    ResetVariable,
+    Rollback,
+    RollbackToSavepoint,
+    Savepoint,
+    SetVariable,
+)
+from dflint.model.session import Session, Setting, Transaction
+
+_AUTOCOMMIT = Transaction("none")
+_NONE: frozenset[Name] = frozenset()
+
+#: Operations that create the relation or type named by their target.
+_CREATING = frozenset(
+    """create_table create_table_as create_view create_materialized_view create_sequence create_enum create_domain
+    create_composite_type create_range create_foreign_table""".split()
+)
+
+
+class _Saved(Struct, frozen=True):
+    """What a rollback brings back."""
+
+    name: str
+    catalog: Catalog
+    session: Session
+    lasting: Session
+    created: frozenset[Name]
+    maybe_created: frozenset[Name]
+
+
+class Fold:
+    """The state of one history: everything that has happened so far.
+
+    Attributes:
+        catalog: what exists now.
+        session: the settings in force now.
+        transaction: the transaction open now.
+    """
+
+    def __init__(self, *, runner: Runner, version: int, knowledge: Knowledge, catalog: Catalog) -> None:
+        self.catalog = catalog
+        self.session = Session()
+        self.transaction = _AUTOCOMMIT
+        self._runner = runner
+        self._version = version
+        self._knowledge = knowledge
+        self._change_start = catalog
+        self._created = self._maybe_created = _NONE
+        self._lasting = self.session  # without what SET LOCAL changed
+        self._outer = _AUTOCOMMIT  # what the runner or the protocol opened round the section
+        self._group = 0
+        self._log: list[Context] = []
+        self._saved: list[_Saved] = []  # the start of the transaction, then its savepoints
+        self._files_before = 0
+
+    def begin_change(self) -> None:
+        """A new change begins: nothing of what it creates is there yet."""
+        self._close_transaction()
+        self._outer = _AUTOCOMMIT
+        self._change_start = self.catalog
+        self._created = self._maybe_created = _NONE
+
+    def file(
+        self,
+        text: bytes,
+        sections: Sequence[Section],
+        parsed: Sequence[Sequence[Statement]],
+        *,
+        assume_in_transaction: bool = False,
+        settings: tuple[tuple[str, Setting], ...] = (),
+    ) -> Iterator[Context]:
+        """Go through the sections of one file that run forward, one context for each operation.
+
+        A context shows what is just before its operation; the operation takes effect when the next context is asked
+        for. The last context of each section is that of `EndOfFile`.
+
+        Args:
+            text: of the file.
+            parsed: the statements of each section.
+            assume_in_transaction: the user says that something wraps each file in a transaction.
+            settings: what the runner's configuration sets before each file.
+        """
+        self.session = self._lasting = Session(settings=settings)
+        for section, statements in zip(sections, parsed, strict=True):
+            if section.direction == "up":
+                yield from self._section(text, section, statements, assume_in_transaction)
+        self._files_before += 1
+
+    def end_of_run(self) -> Context:
+        """The context of the pseudo operation after the last file."""
+        nowhere = Span(0, 0)
+        return self._context(EndOfRun(), Statement(0, 0, 0, ()), Section("up", nowhere), ())
+
+    # --- one section ----------------------------------------------------------------------------------------------
+
+    def _section(
+        self, text: bytes, section: Section, statements: Sequence[Statement], assume: bool
+    ) -> Iterator[Context]:
+        if section.wrapping != "batch" or self._outer.kind != "runner":
+            self._close_transaction()
+            self._outer = self._outer_transaction(section, statements, assume)
+            self._open(self._outer)
+        alone = [re.compile(pattern.encode()) for pattern in section.alone]
+        for statement in statements:
+            stands_alone = bool(alone) and _matches(text, statement, alone)
+            if stands_alone:
+                self._close_transaction()
+            for operation in statement.operations:
+                context = self._context(operation, statement, section, statements)
+                yield context
+                self._advance(operation, context)
+            if stands_alone:
+                self._open_outer_again()
+        end = statements[-1].end if statements else section.span.end
+        yield self._context(EndOfFile(), Statement(len(statements), end, end, ()), section, statements)
+        if section.wrapping != "batch":
+            self._close_transaction()
+            self._outer = _AUTOCOMMIT
+
+    def _outer_transaction(self, section: Section, statements: Sequence[Statement], assume: bool) -> Transaction:
+        name = self._runner.name
+        if assume:
+            return Transaction("runner", reason="--assume-in-transaction says that each file runs in a transaction")
+        if section.wrapping == "section":
+            return Transaction("runner", reason=section.reason or f"{name} runs each file in a transaction")
+        if section.wrapping == "batch":
+            return Transaction(
+                "runner", reason=section.reason or f"{name} runs all pending migrations in one transaction"
+            )
+        count = len(statements)
+        if section.wire in ("string", "pipeline") and count > 1:
+            how = "as one string" if section.wire == "string" else "as one batch"
+            reason = f"{name} sends these {count} statements {how}, which makes PostgreSQL run them in one transaction"
+            return Transaction(
+                "implicit", reason=reason, statements=count, failed_marker=section.marker is not None
+            )
+        return _AUTOCOMMIT
+
+    def _context(
+        self, operation: Operation, statement: Statement, section: Section, statements: Sequence[Statement]
+    ) -> Context:
+        return Context(
+            operation=operation,
+            statement=statement,
+            section=section,
+            runner=self._runner,
+            catalog=self.catalog,
+            change_start=self._change_start,
+            created=self._created,
+            maybe_created=self._maybe_created,
+            session=self.session,
+            transaction=self.transaction,
+            log=self._log,
+            statements=statements,
+            version=self._version,
+            knowledge=self._knowledge,
+        )
+
+    # --- what an operation leaves behind --------------------------------------------------------------------------
+
+    def _advance(self, operation: Operation, context: Context) -> None:
+        kind = operation.kind
+        control = _CONTROL.get(kind)
+        if control is not None:
+            if context.section.own_transactions or kind in _SETTINGS:
+                control(self, operation)
+            return
+        before = self.catalog
+        after = apply(operation, before, self.session, self._version)
+        if after is not before:
+            if kind in _CREATING:
+                self._note_created(operation)
+            elif kind == "create_index":
+                # Its name may be PostgreSQL's choice: the table's list tells.
+                table = before.resolve(operation.target, self.session.search_path) if operation.target else None
+                if table is not None:
+                    self._created |= {*after.indexes_of.get(table, ())} - {*before.indexes_of.get(table, ())}
+            elif kind.startswith(("rename_", "set_schema_")):
+                self._note_renamed(operation, before)
+            self.catalog = after
+        if self.transaction.kind != "none":
+            self._log.append(context)
+
+    def _note_created(self, operation: Operation) -> None:
+        name = _created_name(operation, self.session)
+        if name is None or self.catalog.relations.get(name) is not None:
+            return
+        known_absent = self._change_start.relations.get(name, UNKNOWN) is None or self._files_before > 0
+        if operation.conditional or (getattr(operation, "if_not_exists", False) and not known_absent):
+            self._maybe_created |= {name}
+        else:
+            self._created |= {name}
+
+    def _note_renamed(self, operation: Operation, before: Catalog) -> None:
+        if operation.target is None:
+            return
+        old = before.resolve(operation.target, self.session.search_path)
+        if old in self._created and not hasattr(operation, "column"):
+            new = Name(getattr(operation, "schema", None) or old.schema, getattr(operation, "new_name", old.name))
+            self._created = (self._created - {old}) | {new}
+
+    # --- transactions ---------------------------------------------------------------------------------------------
+
+    def _open(self, transaction: Transaction) -> None:
+        if transaction.kind == "none":
+            self.transaction = _AUTOCOMMIT
+            return
+        self._group += 1
+        self.transaction = replace(transaction, group=self._group)
+        self._log = []
+        self._saved = [self._save("")]
+
+    def _save(self, name: str) -> _Saved:
+        return _Saved(name, self.catalog, self.session, self._lasting, self._created, self._maybe_created)
+
+    def _restore(self, saved: _Saved) -> None:
+        self.catalog, self.session, self._lasting = saved.catalog, saved.session, saved.lasting
+        self._created, self._maybe_created = saved.created, saved.maybe_created
+
+    def _close_transaction(self) -> None:
+        self.transaction = _AUTOCOMMIT
+        self._log = []
+        self._saved = []
+        self.session = self._lasting
+
+    def _open_outer_again(self) -> None:
+        # In one string or batch, what follows a COMMIT is a new implicit transaction; a runner's own is simply over.
+        if self._outer.kind == "implicit" or self._outer.kind == "runner":
+            self._open(self._outer)
+
+    def begin(self, _operation: Begin) -> None:
+        """BEGIN; inside a transaction it is a warning, in an implicit one it makes it explicit."""
+        if self.transaction.kind == "none":
+            self._open(Transaction("explicit", reason="BEGIN"))
+        elif self.transaction.kind == "implicit":
+            self.transaction = replace(self.transaction, kind="explicit", reason="BEGIN")
+
+    def commit(self, operation: Commit) -> None:
+        """COMMIT."""
+        ended = self.transaction
+        self._close_transaction()
+        if operation.chain:
+            self._open(ended)
+        elif self._outer.kind == "implicit":
+            self._open(self._outer)
+
+    def rollback(self, operation: Rollback) -> None:
+        """ROLLBACK: everything since the transaction began did not happen."""
+        ended = self.transaction
+        if self._saved:
+            self._restore(self._saved[0])
+        self._close_transaction()
+        if operation.chain:
+            self._open(ended)
+        elif self._outer.kind == "implicit":
+            self._open(self._outer)
+
+    def savepoint(self, operation: Savepoint) -> None:
+        """SAVEPOINT."""
+        if self.transaction.kind != "none":
+            self._saved.append(self._save(operation.name))
+            self._show_savepoints()
+
+    def release(self, operation: ReleaseSavepoint) -> None:
+        """RELEASE SAVEPOINT: it and all later ones are forgotten."""
+        index = self._find_savepoint(operation.name)
+        if index:
+            del self._saved[index:]
+            self._show_savepoints()
+
+    def rollback_to(self, operation: RollbackToSavepoint) -> None:
+        """ROLLBACK TO SAVEPOINT: what came after it did not happen; the savepoint stays."""
+        index = self._find_savepoint(operation.name)
+        if index:
+            self._restore(self._saved[index])
+            del self._saved[index + 1 :]
+            self._show_savepoints()
+
+    def _find_savepoint(self, name: str) -> int:
+        """The index of the latest savepoint of that name; 0, which is the transaction's start, when there is none."""
+        for index in range(len(self._saved) - 1, 0, -1):
+            if self._saved[index].name == name:
+                return index
+        return 0
+
+    def _show_savepoints(self) -> None:
+        self.transaction = replace(self.transaction, savepoints=tuple(saved.name for saved in self._saved[1:]))
+
+    # --- settings -------------------------------------------------------------------------------------------------
+
+    def set_variable(self, operation: SetVariable) -> None:
+        """SET, SET LOCAL and set_config()."""
+        if operation.conditional or (operation.local and self.transaction.kind == "none"):
+            return
+        value = None if operation.values is None else ", ".join(operation.values)
+        path = _search_path(operation)
+        self.session = _with(self.session, operation.name, Setting(value, operation.local), path)
+        if not operation.local:
+            self._lasting = _with(self._lasting, operation.name, Setting(value), path)
+
+    def reset_variable(self, operation: ResetVariable) -> None:
+        """RESET name, RESET ALL."""
+        if operation.name is None:
+            self.session = self._lasting = Session()
+            return
+        path = (("public",), True) if operation.name == "search_path" else None
+        self.session = _with(self.session, operation.name, Setting(None), path)
+        self._lasting = _with(self._lasting, operation.name, Setting(None), path)
+
+    def discard(self, operation: Discard) -> None:
+        """DISCARD; only ALL resets settings."""
+        if operation.what == "all":
+            self.session = self._lasting = Session()
+
+
+_Path = tuple[tuple[str, ...], bool]
+
+_SETTINGS = frozenset({"set_variable", "reset_variable", "discard"})
+
+#: Operations that steer the session instead of changing the schema.
+_CONTROL: dict[str, Callable[..., None]] = {
+    "begin": Fold.begin,
+    "commit": Fold.commit,
+    "rollback": Fold.rollback,
+    "savepoint": Fold.savepoint,
+    "release_savepoint": Fold.release,
+    "rollback_to_savepoint": Fold.rollback_to,
+    "set_variable": Fold.set_variable,
+    "reset_variable": Fold.reset_variable,
+    "discard": Fold.discard,
+}
+
+
+def _with(session: Session, name: str, setting: Setting, path: _Path | None) -> Session:
+    settings = (*((key, old) for key, old in session.settings if key != name), (name, setting))
+    if path is None:
+        return replace(session, settings=settings)
+    return replace(session, settings=settings, search_path=path[0], path_known=path[1])
+
+
+def _search_path(operation: SetVariable) -> _Path | None:
+    if operation.name != "search_path":
+        return None
+    if not operation.known:
+        return ("public",), False
+    if operation.values is None:
+        return ("public",), True
+    names = [part.strip() for value in operation.values for part in value.split(",")]
+    unquoted = [name[1:-1].replace('""', '"') if name[:1] == '"' else name for name in names]
+    return tuple(name for name in unquoted if name and name != "$user"), True
+
+
+def _created_name(operation: Operation, session: Session) -> Name | None:
+    target = operation.target
+    if target is None or target.schema is not None:
+        return target
+    if getattr(operation, "persistence", "") == "temporary" or getattr(operation, "temporary", False):
+        return Name("pg_temp", target.name)
+    return Name(session.search_path[0] if session.search_path else "public", target.name)
+
+
+def _matches(text: bytes, statement: Statement, patterns: Sequence[re.Pattern[bytes]]) -> bool:
+    sql = b" ".join(text[statement.start : statement.end].split()).lower()
+    return any(pattern.search(sql) for pattern in patterns)
