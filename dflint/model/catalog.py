@@ -269,9 +269,15 @@ class Catalog(Struct, frozen=True):
     extensions: Map[str, Extension | None] = Map()
     publications: Map[str, Publication | None] = Map()
     others: Map[str, bool | None] = Map()
-    #: Which indexes a table has, and which tables inherit from it: kept beside the objects so that asking is cheap.
+    #: Reverse maps, kept beside the objects so that asking is cheap; `dflint.model.dependencies` says what each holds
+    #: and makes them from the objects. Names are sorted, and no entry is empty.
     indexes_of: Map[Name, tuple[Name, ...]] = Map()
     children_of: Map[Name, tuple[Name, ...]] = Map()
+    dependents_of: Map[Name, tuple[Name, ...]] = Map()
+    users_of_type: Map[Name, tuple[Name, ...]] = Map()
+    users_of_routine: Map[Name, tuple[Name, ...]] = Map()
+    owners_of_constraint: Map[Name, tuple[Name, ...]] = Map()
+    members_of: Map[str, Map[tuple[str, Name], bool]] = Map()
 
     @classmethod
     def unknown(cls) -> Catalog:
@@ -290,11 +296,17 @@ class Catalog(Struct, frozen=True):
     def resolve(self, name: Name, search_path: tuple[str, ...]) -> Name:
         """The qualified name that ``name`` means for an existing relation under this search_path.
 
-        The first schema of the path that is known to hold it wins; if none is known to, the first schema where it may
-        be (the current schema, as a rule).
+        A known temporary relation wins, then the first schema of the path that is known to hold it; if none is known
+        to, the first schema where it may be (the current schema, as a rule).
         """
         if name.schema is not None:
             return name
+        candidate = Name("pg_temp", name.name)
+        if self.relations.get(candidate) is not None:
+            return candidate
+        return self._resolve_in_path(name, search_path)
+
+    def _resolve_in_path(self, name: Name, search_path: tuple[str, ...]) -> Name:
         candidate: Name | None = None
         for schema in search_path:
             qualified = Name(schema, name.name)

@@ -13,10 +13,12 @@ class RoleLock(Struct, frozen=True):
     """A lock on the relation that plays a role in the operation.
 
     ``role``: target, referenced, parent, child, default_partition, index, sequence, view, using_table, partitions.
+    ``certain`` is False where, for want of a fact, a weaker lock or none is possible too.
     """
 
     role: str
     mode: str
+    certain: bool = True
 
 
 class Effect(Struct, frozen=True):

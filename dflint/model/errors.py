@@ -56,6 +56,22 @@ class RuleError(DflintError):
     """A rule, fact or recipe file is malformed, or names something that does not exist."""
 
 
+class RuleErrors(RuleError):
+    """Several things wrong with rule and fact files, reported at once.
+
+    Attributes:
+        errors: one for each, by file and line.
+    """
+
+    def __init__(self, errors: list[RuleError]) -> None:
+        first = errors[0]
+        super().__init__(first.message, file=first.file, line=first.line, column=first.column, remedy=first.remedy)
+        self.errors = tuple(sorted(errors, key=lambda error: (error.file or "", error.line or 0)))
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+
 class PluginError(DflintError):
     """A plugin failed to load. The run stops: a linter that skips it silently is a false green."""
 

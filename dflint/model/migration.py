@@ -30,7 +30,8 @@ class Span(Struct, frozen=True):
 class Notice(Struct, frozen=True):
     """Something a runner's source plugin noticed about the file: a marker that has no effect, an odd section.
 
-    ``rule`` is the rule the finding belongs to, such as ``marker-without-effect``.
+    ``rule`` is the rule the finding belongs to: ``marker-without-effect``, ``runner-refuses-file`` (the runner stops at
+    this file with an error), or ``never-runs`` (the text, or a part of it, is not run on a database that is in use).
     """
 
     rule: str
@@ -49,6 +50,16 @@ class Section(Struct, frozen=True):
         own_transactions: the runner lets the text's BEGIN and COMMIT through. False where it strips or refuses them.
         marker: the opt-out marker in effect, such as dbmate's ``transaction:false``; None where there is none.
         alone: lower-case regular expressions of statements that the runner sends on their own outside the wrapping.
+            They match at the statement's first word, its white space collapsed to single blanks.
+        unwraps: regular expressions like those of ``alone``: when a statement of the section matches, the runner
+            drops the wrapping of the whole section (Flyway).
+        mixed_refused: a section with statements that match ``unwraps`` and others that do not is refused by the
+            runner.
+        chunks: where the runner cuts the text itself and not at the ends of statements, the pieces it sends, each
+            as one simple query: several statements in one of them share an implicit transaction when nothing else
+            wraps them. Empty: ``wire`` says it all.
+        transaction_block: the implicit transaction of ``wire`` counts as a transaction block. False where LOCK TABLE,
+            SET LOCAL and SAVEPOINT fail in it with 25P01 because no BEGIN was sent.
     """
 
     direction: Literal["up", "down"]
@@ -59,6 +70,10 @@ class Section(Struct, frozen=True):
     own_transactions: bool = True
     alone: tuple[str, ...] = ()
     marker: Span | None = None
+    unwraps: tuple[str, ...] = ()
+    mixed_refused: bool = False
+    chunks: tuple[Span, ...] = ()
+    transaction_block: bool = True
 
 
 class Runner(Struct, frozen=True):

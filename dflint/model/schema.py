@@ -77,7 +77,10 @@ class Constraint(Struct, frozen=True):
 
 
 class SequenceOptions(Struct, frozen=True):
-    """Options of a sequence or identity column; None where not written."""
+    """Options of a sequence or identity column; None where not written.
+
+    ``name`` is the sequence's own name, which pg_dump writes for identity columns (SEQUENCE NAME).
+    """
 
     type: Type | None = None
     increment: int | None = None
@@ -93,6 +96,7 @@ class SequenceOptions(Struct, frozen=True):
     owned_by_column: str | None = None
     owned_by_none: bool = False
     logged: bool | None = None
+    name: Name | None = None
 
 
 class Column(Struct, frozen=True):
@@ -106,6 +110,7 @@ class Column(Struct, frozen=True):
         identity: "always" or "default" for identity columns.
         constraints: the inline constraints, NOT NULL and DEFAULT and GENERATED excepted; empty in a catalog.
         at: byte offset in the source, -1 when unknown; never set in a catalog.
+        complete: False for a column the history only altered, never created: an attribute that is not set is unknown.
     """
 
     name: str
@@ -126,6 +131,7 @@ class Column(Struct, frozen=True):
     inherited: int = 0
     constraints: tuple[Constraint, ...] = ()
     at: int = -1
+    complete: bool = True
 
 
 class PartitionKey(Struct, frozen=True):
@@ -147,10 +153,14 @@ class PartitionBound(Struct, frozen=True):
 
 
 class Like(Struct, frozen=True):
-    """LIKE source INCLUDING …: which kinds of thing are copied."""
+    """LIKE source INCLUDING …: which kinds of thing are copied.
+
+    ``position`` is the number of the table's own columns written before it: the copied ones stand there.
+    """
 
     source: Name
     including: frozenset[str] = frozenset()
+    position: int = 0
 
 
 class Query(Struct, frozen=True):

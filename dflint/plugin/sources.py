@@ -15,6 +15,10 @@ class Directory(Protocol):
         """Its path, ``.`` for the working directory."""
 
     @property
+    def name(self) -> str:
+        """Its own name, also when `path` is ``.``; empty at the root of the file system."""
+
+    @property
     def files(self) -> tuple[str, ...]:
         """Names of its regular files, sorted."""
 
@@ -40,10 +44,13 @@ class Claim(NamedTuple):
         runner: with the reason, which names the mark that was found.
         files: paths of the migrations relative to the directory, with ``/``, in the order they run. Files that only
             undo (``*.down.sql``) are listed where they belong; their sections say ``down``.
+        covers: names of sub-directories that belong to the history although none of its files lies there, such as
+            sqitch's ``verify``.
     """
 
     runner: Runner
     files: tuple[str, ...]
+    covers: tuple[str, ...] = ()
 
 
 class MigrationFile(NamedTuple):

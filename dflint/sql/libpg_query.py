@@ -29,6 +29,10 @@ _BYTES_PER_LEVEL = 1_024
 _LARGEST_DEPTH = 1_000_000
 
 
+#: Numbers of the scanner's comment tokens, ``-- …`` and ``/* … */``, in the grammar of PostgreSQL 18.
+COMMENT_TOKENS = frozenset({275, 276})
+
+
 class GrammarError(Exception):
     """PostgreSQL's grammar rejects the text.
 
@@ -82,19 +86,6 @@ class _ScanResult(ctypes.Structure):
     _fields_ = (("tokens", _Protobuf), ("stderr", ctypes.c_char_p), ("error", ctypes.POINTER(_Error)))
 
 
-class _SplitStatement(ctypes.Structure):
-    _fields_ = (("location", ctypes.c_int), ("length", ctypes.c_int))
-
-
-class _SplitResult(ctypes.Structure):
-    _fields_ = (
-        ("statements", ctypes.POINTER(ctypes.POINTER(_SplitStatement))),
-        ("count", ctypes.c_int),
-        ("stderr", ctypes.c_char_p),
-        ("error", ctypes.POINTER(_Error)),
-    )
-
-
 class LibPgQuery:
     """One loaded libpg_query."""
 
@@ -110,7 +101,6 @@ class LibPgQuery:
                 ("parse", _ParseResult),
                 ("parse_plpgsql", _PlpgsqlResult),
                 ("scan", _ScanResult),
-                ("split_with_scanner", _SplitResult),
             ):
                 function = getattr(library, f"pg_query_{name}")
                 function.argtypes = (ctypes.c_char_p,)
@@ -119,7 +109,6 @@ class LibPgQuery:
                 ("parse", _ParseResult),
                 ("plpgsql_parse", _PlpgsqlResult),
                 ("scan", _ScanResult),
-                ("split", _SplitResult),
             ):
                 function = getattr(library, f"pg_query_free_{name}_result")
                 function.argtypes = (result,)
@@ -138,12 +127,14 @@ class LibPgQuery:
         """
         try:
             version = msgspec.json.decode(self.parse(b"SELECT 1"))["version"]
-            split = self.split(b"select 1; select 2")
             tokens = [(token.start, token.end) for token in self.scan(b"select 1 -- x")]
+            comments = {token.code for token in self.scan(b"-- x\n/* y */")}
             bodies = self.parse_plpgsql(b"DO $$ begin perform 1; end $$")
         except (GrammarError, ValueError, KeyError) as error:
             raise ParserUnavailable(f"libpg_query fails its self-test: {error!r}", remedy=_REMEDY) from error
-        if version // 10_000 != GRAMMAR or split != [(0, 8), (9, 18)] or tokens != [(0, 6), (7, 8), (9, 13)]:
+        if version // 10_000 != GRAMMAR or (
+            tokens != [(0, 6), (7, 8), (9, 13)] or comments != COMMENT_TOKENS
+        ):
             raise ParserUnavailable(
                 f"libpg_query has another ABI or grammar than expected (version {version})", remedy=_REMEDY
             )
@@ -193,21 +184,6 @@ class LibPgQuery:
             return functions
         finally:
             self._library.pg_query_free_plpgsql_parse_result(result)
-
-    def split(self, text: bytes) -> list[tuple[int, int]]:
-        """Split into statements by the scanner alone: (start, end) byte offsets, terminators excluded.
-
-        Raises:
-            GrammarError: even the scanner rejects the text (an unterminated string, say).
-        """
-        result = self._library.pg_query_split_with_scanner(text)
-        try:
-            if result.error:
-                raise _grammar_error(result.error.contents, text)
-            statements = (result.statements[i].contents for i in range(result.count))
-            return [(s.location, s.location + s.length) for s in statements]
-        finally:
-            self._library.pg_query_free_split_result(result)
 
     def scan(self, text: bytes) -> list[Token]:
         """All tokens, comments included, in order.

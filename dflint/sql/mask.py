@@ -25,7 +25,7 @@ _PSQL_VARIABLE = re.compile(
     _QUOTED + rb"""|(?<![:\w\]\)])(?P<variable>:(?:[A-Za-z_]\w*|'[A-Za-z_]\w*'|"[A-Za-z_]\w*"|\{\?\w+\}))""", re.DOTALL
 )
 _TEMPLATE = re.compile(
-    rb"(?P<control>\{%.*?%\}|\{#.*?#\}|\{\{-?\s*(?:if|else|end|range|with|define|block|template|/\*)\b?.*?\}\})"
+    rb"(?P<control>\{%.*?%\}|\{#.*?#\}|\{\{-?\s*(?:(?:if|else|end|range|with|define|block|template)\b|/\*).*?\}\})"
     rb"|(?P<value>\{\{.*?\}\}|\$\{[^}\n]*\}|@[A-Za-z_][\w.]*@|<%=?.*?%>)",
     re.DOTALL,
 )

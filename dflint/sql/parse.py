@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -13,7 +14,10 @@ from dflint.model.operations.session import PsqlCommand
 from dflint.sql.build.nodes import Node
 from dflint.sql.build.statements import build
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
-from dflint.sql.mask import PsqlLine, mask_copy_data, mask_psql, mask_templates
+from dflint.sql.split import split
+
+if TYPE_CHECKING:
+    from dflint.sql.mask import PsqlLine
 
 _decode: Callable[[bytes], Node] = msgspec.json.decode
 
@@ -45,6 +49,8 @@ class Parser:
         piece = text if start == 0 and end == len(text) else text[start:end]
         lines: list[PsqlLine] = []
         if b"\\" in piece:
+            from dflint.sql.mask import mask_copy_data, mask_psql
+
             if section.wire == "psql":
                 piece, lines = mask_psql(piece)
             else:
@@ -52,6 +58,8 @@ class Parser:
         try:
             statements = self._whole(piece, start)
         except GrammarError:
+            from dflint.sql.mask import mask_templates
+
             masked = mask_templates(piece, psql_variables=section.wire == "psql")
             statements = self._again(masked, start, masked != piece)
         except (RecursionError, TooDeep):
@@ -83,7 +91,7 @@ class Parser:
     def _piecewise(self, piece: bytes, base: int) -> list[Statement]:
         """Each statement for itself, as the scanner separates them."""
         statements: list[Statement] = []
-        for start, end in self._pieces(piece):
+        for start, end in split(self.library, piece):
             text = piece[start:end]
             operations: tuple[Operation, ...]
             try:
@@ -96,21 +104,6 @@ class Parser:
             if operations:
                 statements.append(Statement(len(statements), base + start, base + end, operations, base + start))
         return statements
-
-    def _pieces(self, piece: bytes) -> list[tuple[int, int]]:
-        try:
-            return self.library.split(piece)
-        except GrammarError as error:
-            # Even the scanner gives up, at an unterminated quote as a rule: keep what lies before it.
-            stop = error.position
-        try:
-            before = self.library.split(piece[:stop])
-        except GrammarError:
-            return [(0, len(piece))]
-        if before and not piece[before[-1][1] : stop].strip(b" \t\r\n\x0b\f"):
-            # The quote belongs to the last statement.
-            return [*before[:-1], (before[-1][0], len(piece))]
-        return [*before, (stop, len(piece))]
 
 
 def text_start(text: bytes, statement: Statement) -> int:

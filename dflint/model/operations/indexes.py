@@ -56,6 +56,8 @@ class Vacuum(Operation, frozen=True, kw_only=True):
     full: bool = False
     analyze: bool = False
     freeze: bool = False
+    columns: tuple[str, ...] = ()
+    only: bool = False
     options: Options = ()
 
 
@@ -64,6 +66,7 @@ class Analyze(Operation, frozen=True, kw_only=True):
 
     TARGET_KIND: ClassVar[str] = "table"
     columns: tuple[str, ...] = ()
+    only: bool = False
     options: Options = ()
 
 

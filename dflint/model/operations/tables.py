@@ -62,6 +62,7 @@ class CreateTableAs(Operation, frozen=True, kw_only=True):
     options: Options = ()
     tablespace: str | None = None
     method: str | None = None
+    on_commit: Literal["", "delete", "drop"] = ""
 
 
 class AlterTableOperation(Operation, frozen=True, kw_only=True):

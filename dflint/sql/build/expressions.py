@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dflint.model.expressions import Expr, ExprKind
 from dflint.model.names import Name
-from dflint.sql.build.nodes import Node, Unread, claim, const_value, qualified, single, string, type_name
+from dflint.sql.build.nodes import Node, Unread, claim, column_name, const_value, qualified, single, type_name
 
 _NULL = Expr("null")
 _DEFAULT = Expr("default")
@@ -52,10 +52,9 @@ _COLUMN_REF = frozenset({"fields", "location"})
 
 
 def _column(node: Node) -> Expr:
-    claim(node, _COLUMN_REF)
-    fields = node["fields"]
-    names = [string(field) if "String" in field else "*" for field in fields]
-    return Expr("column", name=Name(".".join(names[:-1]) or None, names[-1]))
+    if not node.keys() <= _COLUMN_REF:
+        claim(node, _COLUMN_REF)
+    return Expr("column", name=column_name(node))
 
 
 _A_EXPR = frozenset({"kind", "name", "lexpr", "rexpr", "location", "rexpr_list_start", "rexpr_list_end"})
@@ -86,7 +85,8 @@ _A_EXPR_NAMES = {
 
 
 def _operator(node: Node) -> Expr:
-    claim(node, _A_EXPR)
+    if not node.keys() <= _A_EXPR:
+        claim(node, _A_EXPR)
     form = node["kind"]
     kind = _A_EXPR_KINDS.get(form)
     if kind is None:
@@ -140,14 +140,17 @@ _FUNC_CALL = frozenset(
 
 
 def _function(node: Node) -> Expr:
-    claim(node, _FUNC_CALL)
+    if not node.keys() <= _FUNC_CALL:
+        claim(node, _FUNC_CALL)
     args = list(_expressions(node.get("args", [])))
     if "agg_filter" in node:
         args.append(expression(node["agg_filter"]))
-    for item in node.get("agg_order", ()):
-        args.append(expression(item["SortBy"]["node"]))
-    name = qualified(node["funcname"])
-    return Expr("function", name=name, args=tuple(args))
+    args.extend([expression(item["SortBy"]["node"]) for item in node.get("agg_order", ())])
+    if "over" in node:
+        from dflint.sql.build.queries import mentions
+
+        args += mentions({"WindowDef": node["over"]})
+    return Expr("function", name=qualified(node["funcname"]), args=tuple(args))
 
 
 _VALUE_FUNCTION = frozenset({"op", "type", "typmod", "location", "xpr"})
@@ -163,7 +166,8 @@ _TYPE_CAST = frozenset({"arg", "typeName", "location"})
 
 
 def _cast(node: Node) -> Expr:
-    claim(node, _TYPE_CAST)
+    if not node.keys() <= _TYPE_CAST:
+        claim(node, _TYPE_CAST)
     return Expr("cast", args=(expression(node["arg"]),), type=type_name(node["typeName"]))
 
 
@@ -248,10 +252,10 @@ _SUB_LINK = frozenset({"subLinkType", "testexpr", "operName", "subselect", "loca
 
 
 def _subquery(node: Node) -> Expr:
-    from dflint.sql.build.queries import query
+    from dflint.sql.build.queries import contents
 
     claim(node, _SUB_LINK)
-    found = query(node["subselect"])
+    found = contents(node["subselect"])
     args = [expression(node["testexpr"])] if "testexpr" in node else []
     args += [Expr("function", name=name) for name in found.functions]
     return Expr("subquery", name=Name(None, node["subLinkType"].lower()), args=tuple(args), reads=found.reads)
@@ -279,7 +283,7 @@ def _other(name: str) -> Callable[[Node], Expr]:
     def build(node: Node) -> Expr:
         from dflint.sql.build.queries import mentions
 
-        return Expr("other", name=Name(None, name), args=mentions(node))
+        return Expr("other", name=Name(None, name), args=mentions({name: node}))
 
     return build
 

@@ -46,6 +46,19 @@ def qualified(nodes: Sequence[Node]) -> Name:
     return Name(parts[-2] if len(parts) > 1 else None, parts[-1])
 
 
+def column_name(node: Node) -> Name:
+    """The name in an unwrapped ``ColumnRef``: its schema is the qualifier as written, ``*`` stands for all columns."""
+    fields = node["fields"]
+    if len(fields) == 1:
+        return Name(None, _field(fields[0]))
+    names = [_field(field) for field in fields]
+    return Name(".".join(names[:-1]), names[-1])
+
+
+def _field(node: Node) -> str:
+    return string(node) if "String" in node else "*"
+
+
 _RANGE_VAR = frozenset({"catalogname", "schemaname", "relname", "inh", "relpersistence", "alias", "location"})
 
 
@@ -68,6 +81,9 @@ BUILT_IN_TYPES = frozenset(
     table_am_handler index_am_handler tsm_handler gtsvector""".split()
 )
 
+#: Ready-made, since most types are one of these.
+_PLAIN_TYPES = {name: Type(Name("pg_catalog", name)) for name in BUILT_IN_TYPES}
+
 _TYPE_NAME = frozenset({"names", "typmods", "typemod", "arrayBounds", "location", "setof", "pct_type"})
 
 
@@ -77,6 +93,9 @@ def type_name(node: Node) -> Type:
         claim(node, _TYPE_NAME)
     parts = strings(node["names"])
     name = parts[-1]
+    # Only the name, typemod and location.
+    if len(node) == 3 and name in _PLAIN_TYPES and (len(parts) == 1 or parts[0] == "pg_catalog"):
+        return _PLAIN_TYPES[name]
     if len(parts) > 1:
         schema: str | None = parts[-2]
     else:

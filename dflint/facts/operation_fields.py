@@ -1,0 +1,118 @@
+"""Fields of operations: verified at load against the types, read at run time.
+
+A path such as ``constraint.validated`` or ``column.constraints.kind`` leads from an operation to a value. A step from
+something absent gives None, a step through a list goes to each of its members.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Callable
+from operator import attrgetter
+from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
+
+from msgspec import Struct
+
+from dflint.model.names import Name
+from dflint.model.operations.base import Operation
+
+
+class Shape(NamedTuple):
+    """What kind of value a path leads to.
+
+    Attributes:
+        kind: bool, int, text, words, name, list, struct or any.
+        optional: None is possible.
+        words: the words a text may be, empty for any.
+        type: of a struct; of the members of a list.
+    """
+
+    kind: Literal["bool", "int", "text", "words", "name", "list", "struct", "any"]
+    optional: bool = False
+    words: tuple[str, ...] = ()
+    type: Any = None
+
+
+class NoField(Exception):
+    """A path names a field that does not exist; ``name`` of ``known``."""
+
+    def __init__(self, name: str, known: list[str]) -> None:
+        super().__init__(name)
+        self.name = name
+        self.known = known
+
+
+def shape_of(operation: type[Operation], path: str) -> Shape:
+    """What ``path`` leads to on that type of operation.
+
+    Raises:
+        NoField: it leads nowhere.
+    """
+    hint: Any = operation
+    optional = in_list = False
+    shape = Shape("struct", type=operation)
+    for step in path.split("."):
+        hints = _fields(hint)
+        if step not in hints:
+            raise NoField(step, list(hints))
+        shape = _shape(hints[step])
+        optional = optional or shape.optional
+        if shape.kind == "list":
+            in_list = True
+        hint = shape.type
+    if in_list:
+        member = _shape(shape.type) if shape.kind == "list" else shape
+        return Shape("list", optional, member.words, member.type)
+    return shape._replace(optional=optional)
+
+
+def reader(path: str) -> Callable[[Any], Any]:
+    """A function from an operation to the value at ``path``."""
+    steps = path.split(".")
+    if len(steps) == 1:
+        return attrgetter(path)
+
+    def read(value: Any) -> Any:
+        for position, step in enumerate(steps):
+            if value is None:
+                return None
+            if type(value) is tuple or type(value) is frozenset:
+                rest = reader(".".join(steps[position:]))
+                return tuple(rest(member) for member in value)
+            value = getattr(value, step)
+        return value
+
+    return read
+
+
+def _fields(owner: Any) -> dict[str, Any]:
+    if not isinstance(owner, type) or not (issubclass(owner, Struct) or owner is Name):
+        return {}
+    hints = get_type_hints(owner)
+    fields = owner.__struct_fields__ if issubclass(owner, Struct) else owner._fields
+    found = {name: hints[name] for name in fields}
+    if issubclass(owner, Operation):
+        found["kind"] = found["target_kind"] = str
+    return found
+
+
+def _shape(hint: Any) -> Shape:
+    origin, arguments = get_origin(hint), get_args(hint)
+    if origin in (Union, types.UnionType):
+        members = [member for member in arguments if member is not type(None)]
+        optional = len(members) < len(arguments)
+        if len(members) == 1:
+            return _shape(members[0])._replace(optional=optional)
+        return Shape("any", optional)
+    if origin is Literal:
+        return Shape("words", words=tuple(str(word) for word in arguments))
+    if origin in (tuple, frozenset):
+        return Shape("list", type=arguments[0] if len(arguments) == 1 or arguments[-1] is Ellipsis else None)
+    plain: dict[Any, Shape] = {bool: Shape("bool"), int: Shape("int"), str: Shape("text")}
+    if hint in plain:
+        return plain[hint]
+    if hint is Name:
+        return Shape("name", type=Name)
+    if isinstance(hint, type) and issubclass(hint, Struct):
+        return Shape("struct", type=hint)
+    return Shape("any")

@@ -1,0 +1,506 @@
+"""Constraints of tables: adding with their generated names and indexes, altering, validating, dropping."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from msgspec.structs import replace
+
+from dflint.history.draft import Draft, Refused
+from dflint.history.indexes import (
+    add_partition_indexes,
+    attached_to,
+    create_stored_index,
+    key_columns,
+    remove_index,
+)
+from dflint.history.naming import clip, constraint_name, index_columns, joined, relation_name
+from dflint.model.catalog import Index, Table
+from dflint.model.expressions import Expr
+from dflint.model.names import Name
+from dflint.model.operations.tables import (
+    AddConstraintOperation,
+    AlterConstraint,
+    DropConstraint,
+    ValidateConstraint,
+)
+from dflint.model.schema import Column, Constraint, IndexElement
+
+_KEYS = frozenset({"primary_key", "unique", "exclusion"})
+
+
+def inline_constraints(column: Column) -> Iterator[Constraint]:
+    """The constraints written with a column, as table constraints."""
+    for constraint in column.constraints:
+        if constraint.kind != "check" and constraint.kind != "exclusion" and not constraint.columns:
+            constraint = replace(constraint, columns=(column.name,))
+        yield constraint
+
+
+def add_constraint_operation(draft: Draft, operation: AddConstraintOperation) -> None:
+    """ALTER TABLE … ADD CONSTRAINT, to the table and, by the rules of each kind, to its descendants."""
+    table = draft.altered_table(operation.target, operation.if_exists)
+    if draft.known_table(table.name) is None:
+        draft.put(table)
+    add_constraint(draft, table.name, operation.constraint, only=operation.only)
+
+
+def add_constraint(draft: Draft, table_name: Name, constraint: Constraint, *, only: bool = False) -> None:
+    """Add one constraint to a table the draft holds.
+
+    Raises:
+        Refused: its name is taken, there is a primary key already, or it names a column known not to exist.
+    """
+    table = draft.known_table(table_name)
+    if table is None:
+        raise Refused
+    if constraint.name is not None:
+        constraint = replace(constraint, name=clip(constraint.name))
+        if any(old.name == constraint.name for old in table.constraints):
+            raise Refused
+    if constraint.kind == "check":
+        _add_check(draft, table, constraint, only)
+    elif constraint.kind == "foreign_key":
+        _add_foreign_key(draft, table, constraint, only)
+    elif constraint.kind == "not_null":
+        _add_not_null(draft, table, constraint, only)
+    else:
+        _add_key(draft, table, constraint, only)
+
+
+def _require_columns(table: Table, columns: tuple[str, ...]) -> None:
+    if table.complete:
+        known = {column.name for column in table.columns}
+        if not known.issuperset(columns):
+            raise Refused
+
+
+def with_constraint(table: Table, constraint: Constraint) -> Table:
+    """``table`` with one constraint more."""
+    return replace(table, constraints=(*table.constraints, constraint))
+
+
+def replaced(table: Table, old: Constraint, new: Constraint) -> Table:
+    """``table`` with one constraint replaced."""
+    return replace(table, constraints=tuple([new if c is old or c == old else c for c in table.constraints]))
+
+
+# --- the kinds ------------------------------------------------------------------------------------------------------
+
+
+def check_columns(expression: Expr | None) -> tuple[str, ...]:
+    """The columns of a check's expression."""
+    return expression.columns() if expression is not None else ()
+
+
+def named_check(draft: Draft, table: Name, constraint: Constraint, others: tuple[str | None, ...] = ()) -> Constraint:
+    """A check as a catalog holds it, with the name PostgreSQL gives it."""
+    columns = check_columns(constraint.expression)
+    name = constraint.name
+    if name is None:
+        middle = columns[0] if len(columns) == 1 else None
+        taken = [other for other in others if other is not None]
+        name = constraint_name(draft, table.schema or "", table.name, middle, "check", taken)
+    return replace(
+        constraint, name=name, columns=columns, at=-1, validated=constraint.validated and constraint.enforced
+    )
+
+
+def _add_check(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
+    children = () if constraint.no_inherit else draft.children_of.get(table.name, ())
+    if only and children:
+        raise Refused
+    check = named_check(draft, table.name, constraint)
+    draft.put(with_constraint(table, check))
+    if children:
+        inherit_check(draft, table.name, check)
+
+
+def inherit_check(draft: Draft, parent: Name, check: Constraint) -> None:
+    """Give a check to the children of ``parent``, and on to theirs; one they have by the name is merged."""
+    for child_name in draft.children_of.get(parent, ()):
+        child = draft.known_table(child_name)
+        if child is None:
+            continue
+        existing = child.constraint(check.name or "")
+        if isinstance(existing, Constraint):
+            draft.put(replaced(child, existing, replace(existing, inherited=existing.inherited + 1)))
+            continue
+        draft.put(with_constraint(child, replace(check, local=False, inherited=1)))
+        inherit_check(draft, child_name, check)
+
+
+def _add_foreign_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
+    _require_columns(table, constraint.columns)
+    if only and table.partition_by is not None and table.name in draft.children_of:
+        raise Refused
+    stored = stored_foreign_key(draft, table.name, constraint)
+    if stored.name is not None and any(old.name == stored.name for old in table.constraints):
+        raise Refused
+    draft.put(with_constraint(table, stored))
+    if table.partition_by is not None:
+        for child_name in draft.children_of.get(table.name, ()):
+            inherit_foreign_key(draft, child_name, stored)
+
+
+def stored_foreign_key(draft: Draft, table: Name, constraint: Constraint) -> Constraint:
+    """A foreign key as a catalog holds it: named, its table resolved, the referenced columns filled in."""
+    references = draft.resolve(constraint.references) if constraint.references is not None else None
+    referenced = draft.known_table(references) if references is not None else None
+    columns = constraint.referenced_columns
+    if not columns and referenced is not None:
+        columns = next((c.columns for c in referenced.constraints if c.kind == "primary_key"), ())
+    if references is not None and draft.get(references) is None:
+        raise Refused
+    name = constraint.name
+    if name is None:
+        name = constraint_name(draft, table.schema or "", table.name, joined(constraint.columns), "fkey")
+    return replace(
+        constraint,
+        name=name,
+        references=references,
+        referenced_columns=columns,
+        at=-1,
+        validated=constraint.validated and constraint.enforced,
+    )
+
+
+def inherit_foreign_key(draft: Draft, partition_name: Name, foreign_key: Constraint) -> None:
+    """Give a partitioned table's foreign key to a partition: an equal one is taken over, else it is copied."""
+    partition = draft.known_table(partition_name)
+    if partition is None:
+        return
+    for old in partition.constraints:
+        if old.kind == "foreign_key" and not old.inherited and _same_foreign_key(old, foreign_key):
+            draft.put(replaced(partition, old, replace(old, local=False, inherited=1)))
+            break
+    else:
+        name = foreign_key.name
+        if any(old.name == name for old in partition.constraints):
+            name = constraint_name(
+                draft, partition_name.schema or "", partition_name.name, joined(foreign_key.columns), "fkey"
+            )
+        copy = replace(foreign_key, name=name, local=False, inherited=1)
+        draft.put(with_constraint(partition, copy))
+    for child in draft.children_of.get(partition_name, ()):
+        inherit_foreign_key(draft, child, foreign_key)
+
+
+def _same_foreign_key(one: Constraint, other: Constraint) -> bool:
+    return replace(one, name=None, local=True, inherited=0) == replace(other, name=None, local=True, inherited=0)
+
+
+def _add_not_null(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
+    """NOT NULL as a constraint of its own. Before PostgreSQL 18 only the column remembers it."""
+    _require_columns(table, constraint.columns)
+    for name in draft.family(table.name, only or constraint.no_inherit):
+        member = draft.known_table(name)
+        if member is None:
+            continue
+        for column in constraint.columns:
+            if draft.version >= 18:
+                inherited = name != table.name
+                given = replace(constraint, columns=(column,), local=not inherited, inherited=int(inherited))
+                member = put_not_null(draft, member, column, given)
+            if constraint.validated:
+                member = not_null_column(member, column)
+        draft.put(member)
+
+
+def not_null_column(table: Table, name: str) -> Table:
+    """``table`` with that column known to hold no nulls."""
+    columns = tuple([
+        replace(c, not_null=True) if c.name == name and not c.not_null else c for c in table.columns
+    ])
+    if not table.complete and all(c.name != name for c in columns):
+        columns = (*columns, Column(name, not_null=True, complete=False))
+    return replace(table, columns=columns)
+
+
+def put_not_null(draft: Draft, table: Table, column: str, given: Constraint | None = None) -> Table:
+    """``table`` with a NOT NULL constraint on the column, as PostgreSQL 18 keeps them; one it has is validated."""
+    for old in table.constraints:
+        if old.kind == "not_null" and old.columns == (column,):
+            return table if old.validated else replaced(table, old, replace(old, validated=True))
+    constraint = given or Constraint("not_null", columns=(column,))
+    name = constraint.name
+    if name is None:
+        taken = [c.name for c in table.constraints if c.name is not None]
+        name = constraint_name(draft, table.name.schema or "", table.name.name, column, "not_null", taken)
+    return with_constraint(table, replace(constraint, name=name, at=-1))
+
+
+def without_not_null(table: Table, column: str) -> Table:
+    """``table`` without the NOT NULL constraint on the column."""
+    kept = tuple([c for c in table.constraints if c.kind != "not_null" or c.columns != (column,)])
+    return table if len(kept) == len(table.constraints) else replace(table, constraints=kept)
+
+
+# --- keys and exclusion constraints: constraints with an index --------------------------------------------------------
+
+
+def key_elements(constraint: Constraint) -> tuple[IndexElement, ...]:
+    """The keys of the index behind a key or exclusion constraint."""
+    if constraint.kind == "exclusion":
+        return constraint.elements
+    return tuple([IndexElement(column=column) for column in constraint.columns])
+
+
+def _add_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
+    if constraint.kind == "primary_key" and any(c.kind == "primary_key" for c in table.constraints):
+        raise Refused
+    if constraint.using_index is not None:
+        _add_key_using_index(draft, table, constraint)
+        return
+    _require_columns(table, (*constraint.columns, *constraint.include))
+    schema = table.name.schema or ""
+    elements = key_elements(constraint)
+    name = constraint.name or key_name(draft, table.name, constraint)
+    index = Index(
+        Name(schema, name),
+        table.name,
+        elements=elements,
+        include=constraint.include,
+        unique=constraint.kind != "exclusion",
+        method=constraint.method or "btree",
+        where=constraint.where,
+        nulls_not_distinct=constraint.nulls_not_distinct,
+        constraint=name,
+        options=constraint.options,
+        tablespace=constraint.tablespace,
+    )
+    create_stored_index(draft, index)
+    stored = _stored_key(constraint, name, index.name)
+    draft.put(_with_key(draft, table, stored))
+    if table.partition_by is not None and table.name in draft.children_of:
+        if only:
+            draft.put(replace(index, valid=False))
+        else:
+            add_partition_indexes(draft, index)
+            _key_columns_of_descendants(draft, table, stored)
+
+
+def key_name(draft: Draft, table: Name, constraint: Constraint) -> str:
+    """The name PostgreSQL gives a key or exclusion constraint and its index."""
+    schema = table.schema or ""
+    if constraint.kind == "primary_key":
+        return relation_name(draft, schema, table.name, None, "pkey", constraint=True)
+    middle = joined(index_columns(key_elements(constraint), constraint.include))
+    label = "excl" if constraint.kind == "exclusion" else "key"
+    return relation_name(draft, schema, table.name, middle, label, constraint=True)
+
+
+def _stored_key(constraint: Constraint, name: str, index: Name) -> Constraint:
+    columns = constraint.columns
+    if constraint.kind == "exclusion":
+        columns = tuple([e.column for e in constraint.elements if e.column is not None])
+    return replace(
+        constraint,
+        name=name,
+        columns=columns,
+        using_index=None,
+        index=index,
+        options=(),
+        tablespace=None,
+        at=-1,
+    )
+
+
+def _with_key(draft: Draft, table: Table, stored: Constraint) -> Table:
+    """``table`` with the key; a primary key's columns become NOT NULL."""
+    if stored.kind == "primary_key":
+        for column in stored.columns:
+            table = not_null_column(table, column)
+            if draft.version >= 18:
+                table = put_not_null(draft, table, column)
+    return with_constraint(table, stored)
+
+
+def _key_columns_of_descendants(draft: Draft, table: Table, stored: Constraint) -> None:
+    if stored.kind == "primary_key":
+        for child in draft.descendants(table.name):
+            for column in stored.columns:
+                child = not_null_column(child, column)
+            draft.put(child)
+
+
+def _add_key_using_index(draft: Draft, table: Table, constraint: Constraint) -> None:
+    """UNIQUE or PRIMARY KEY USING INDEX: the index takes the constraint's name, or gives it."""
+    written = Name(table.name.schema, constraint.using_index or "")
+    name = constraint.name or written.name
+    index = draft.get(written)
+    final = Name(table.name.schema, name)
+    if index is None or final != written and draft.known(final) is not None:
+        raise Refused
+    if isinstance(index, Index):
+        if index.table != table.name or index.constraint is not None or not index.unique:
+            raise Refused
+        constraint = replace(constraint, columns=key_columns(index), include=index.include)
+        if final != written:
+            draft.remove(written)
+        draft.put(replace(index, name=final, constraint=name))
+        if final != written and table.replica_index == written.name:
+            table = replace(table, replica_index=name)
+        if final != written and table.clustered_on == written.name:
+            table = replace(table, clustered_on=name)
+    elif final != written:
+        draft.remove(written)
+    draft.put(_with_key(draft, table, _stored_key(constraint, name, final)))
+
+
+# --- changing and dropping --------------------------------------------------------------------------------------------
+
+
+def alter_constraint(draft: Draft, operation: AlterConstraint) -> None:
+    """ALTER CONSTRAINT, on the table and the inherited copies."""
+    changes = {
+        field: value
+        for field in ("deferrable", "initially_deferred", "enforced", "no_inherit")
+        if (value := getattr(operation, field)) is not None
+    }
+    if operation.enforced is False:
+        changes["validated"] = False
+    elif operation.enforced is True:
+        changes["validated"] = True
+    if operation.deferrable is False:
+        changes["initially_deferred"] = False
+    elif operation.initially_deferred:
+        changes["deferrable"] = True
+    _change_constraint(draft, operation, operation.name, changes)
+
+
+def validate_constraint(draft: Draft, operation: ValidateConstraint) -> None:
+    """VALIDATE CONSTRAINT, on the table and the inherited copies."""
+    _change_constraint(draft, operation, operation.name, {"validated": True})
+
+
+def _change_constraint(
+    draft: Draft, operation: AlterConstraint | ValidateConstraint, name: str, changes: dict[str, bool]
+) -> None:
+    table = draft.altered_table(operation.target, operation.if_exists)
+    found = table.constraint(name)
+    if found is None:
+        raise Refused
+    if not isinstance(found, Constraint):
+        draft.put(table)
+        return
+    for member_name in draft.family(table.name, operation.only):
+        member = draft.known_table(member_name)
+        copy = member.constraint(name) if member is not None else None
+        if member is None or not isinstance(copy, Constraint) or copy.kind != found.kind:
+            continue
+        member = replaced(member, copy, replace(copy, **changes))
+        if copy.kind == "not_null" and changes.get("validated"):
+            member = not_null_column(member, copy.columns[0]) if copy.columns else member
+        draft.put(member)
+
+
+def drop_constraint(draft: Draft, operation: DropConstraint) -> None:
+    """DROP CONSTRAINT, with its index and its inherited copies."""
+    table = draft.altered_table(operation.target, operation.if_exists)
+    found = table.constraint(operation.name)
+    if found is None:
+        raise Refused
+    if not isinstance(found, Constraint):
+        # One that was not known; its index, if any, may be known all the same.
+        draft.put(table)
+        index = draft.known(Name(table.name.schema, operation.name))
+        if isinstance(index, Index) and index.table == table.name:
+            remove_index(draft, index.name, cascade=operation.cascade)
+        return
+    if found.inherited:
+        raise Refused
+    remove_constraint(draft, table.name, found, cascade=operation.cascade, only=operation.only)
+    if found.kind == "not_null":
+        _clear_not_null(draft, table.name, found.columns, operation.only)
+
+
+def _clear_not_null(draft: Draft, table: Name, columns: tuple[str, ...], only: bool) -> None:
+    for name in draft.family(table, only):
+        member = draft.known_table(name)
+        if member is not None:
+            cleared = [replace(c, not_null=False) if c.name in columns else c for c in member.columns]
+            draft.put(replace(member, columns=tuple(cleared)))
+
+
+def remove_constraint(
+    draft: Draft, table_name: Name, constraint: Constraint, *, cascade: bool, only: bool = False
+) -> None:
+    """Take a constraint out of one table, its index too, and its copies out of the descendants.
+
+    Raises:
+        Refused: foreign keys of other tables rest on it and ``cascade`` is False.
+    """
+    table = draft.known_table(table_name)
+    if table is None or constraint not in table.constraints:
+        return
+    if constraint.kind in ("primary_key", "unique"):
+        primary = constraint.kind == "primary_key"
+        strip_references(draft, table_name, constraint.columns, cascade, key=True, primary=primary)
+        table = draft.known_table(table_name) or table
+    draft.put(replace(table, constraints=tuple([c for c in table.constraints if c != constraint])))
+    if constraint.kind in _KEYS and constraint.index is not None:
+        _remove_key_index(draft, constraint.index)
+    elif constraint.kind != "check" or not constraint.no_inherit:
+        _remove_copies(draft, table_name, constraint, only)
+
+
+def _remove_key_index(draft: Draft, index_name: Name) -> None:
+    for child_name in attached_to(draft, index_name):
+        child = draft.known(child_name)
+        if isinstance(child, Index):
+            table = draft.known_table(child.table)
+            if table is not None:
+                kept = tuple([c for c in table.constraints if c.index != child_name])
+                draft.put(replace(table, constraints=kept))
+    remove_index(draft, index_name, cascade=True, constraint=True)
+
+
+def _remove_copies(draft: Draft, table: Name, constraint: Constraint, only: bool) -> None:
+    for child_name in draft.children_of.get(table, ()):
+        child = draft.known_table(child_name)
+        if child is None:
+            continue
+        for copy in child.constraints:
+            if not copy.inherited or copy.kind != constraint.kind or not _is_copy(copy, constraint):
+                continue
+            left = copy.inherited - 1
+            if only or copy.local or left:
+                draft.put(replaced(child, copy, replace(copy, inherited=left, local=copy.local or not left)))
+            else:
+                draft.put(replace(child, constraints=tuple([c for c in child.constraints if c is not copy])))
+                _remove_copies(draft, child_name, copy, only)
+            break
+
+
+def _is_copy(copy: Constraint, constraint: Constraint) -> bool:
+    if constraint.kind == "foreign_key":
+        return copy.columns == constraint.columns and copy.references == constraint.references
+    if constraint.kind == "not_null":
+        return copy.columns == constraint.columns
+    return copy.name == constraint.name
+
+
+def strip_references(
+    draft: Draft, table: Name, columns: tuple[str, ...], cascade: bool, *, key: bool = False, primary: bool = False
+) -> None:
+    """CASCADE: drop the foreign keys that reference any of these columns (with ``key``: exactly this key).
+
+    Raises:
+        Refused: there are some, and ``cascade`` is False.
+    """
+    for name in draft.dependents_of.get(table, ()):
+        other = draft.known_table(name)
+        for constraint in other.constraints if other is not None else ():
+            if constraint.references != table or constraint.kind != "foreign_key":
+                continue
+            given = constraint.referenced_columns
+            if key:
+                meant = set(given) == set(columns) if given else primary
+            else:
+                meant = not set(given).isdisjoint(columns)
+            if not meant:
+                continue
+            if not cascade:
+                raise Refused
+            remove_constraint(draft, name, constraint, cascade=True)

@@ -1,0 +1,196 @@
+"""Removing objects, and what PostgreSQL takes along: with CASCADE whatever depends on them, without it only their parts."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from dflint.history.constraints import remove_constraint, strip_references
+from dflint.history.draft import Draft, Refused
+from dflint.history.indexes import index_uses_column, remove_index
+from dflint.history.rewriting import mentions_column
+from dflint.history.views import shows_column
+from dflint.model.catalog import CompositeType, Index, Relation, Sequence, Table, View
+from dflint.model.dependencies import sequences_named
+from dflint.model.names import Name
+
+
+def drop_relations(draft: Draft, names: list[Name], *, cascade: bool) -> None:
+    """Drop relations with their parts (partitions, indexes, owned sequences) and, with CASCADE, their dependents.
+
+    Raises:
+        Refused: something else depends on them and ``cascade`` is False.
+    """
+    going: dict[Name, Relation | None] = {}
+    pending = list(names)
+    while pending:
+        name = pending.pop()
+        if name in going:
+            continue
+        going[name] = draft.known(name)
+        pending.extend(_parts(draft, name))
+        if cascade:
+            pending.extend(_whole_dependents(draft, name))
+    for name in going:
+        if not cascade and any(other not in going for other in _whole_dependents(draft, name)):
+            raise Refused
+        _release(draft, name, going, cascade)
+    for name in going:
+        for index in draft.indexes_of.get(name, ()):
+            remove_index(draft, index)
+        draft.remove(name)
+        _leave_publications(draft, name)
+
+
+def _parts(draft: Draft, name: Name) -> list[Name]:
+    """What belongs to a relation so that it goes without CASCADE: partitions and owned sequences."""
+    found: list[Name] = []
+    for child_name in draft.children_of.get(name, ()):
+        child = draft.known(child_name)
+        if (isinstance(child, Table) and child.bound is not None) or isinstance(child, Index):
+            found.append(child_name)
+    for other_name in draft.dependents_of.get(name, ()):
+        other = draft.known(other_name)
+        if isinstance(other, Sequence) and other.owner_table == name:
+            found.append(other_name)
+    return found
+
+
+def _whole_dependents(draft: Draft, name: Name) -> list[Name]:
+    """The relations that cannot stay without ``name``: inheritance children and views."""
+    found = [child for child in draft.children_of.get(name, ()) if isinstance(draft.known(child), Table)]
+    for other_name in draft.dependents_of.get(name, ()):
+        other = draft.known(other_name)
+        if isinstance(other, View) and name in other.query.reads:
+            found.append(other_name)
+    found.extend(user for user in draft.users_of_type.get(name, ()) if isinstance(draft.known(user), View))
+    return found
+
+
+def _release(draft: Draft, name: Name, going: dict[Name, Relation | None], cascade: bool) -> None:
+    """Let the tables that stay do without ``name``: foreign keys, defaults and columns of its row type."""
+    for other_name in draft.dependents_of.get(name, ()):
+        other = draft.known_table(other_name)
+        if other is None or other_name in going:
+            continue
+        if not cascade:
+            raise Refused
+        for constraint in other.constraints:
+            if constraint.references == name:
+                remove_constraint(draft, other_name, constraint, cascade=True)
+        _clear_defaults(draft, other_name, name)
+    drop_type_users(draft, name, cascade, going)
+
+
+def _clear_defaults(draft: Draft, table_name: Name, sequence: Name) -> None:
+    table = draft.known_table(table_name)
+    if table is None:
+        return
+    columns = tuple(
+        replace(c, default=None)
+        if c.default is not None and c.default.args and sequence in sequences_named(c.default)
+        else c
+        for c in table.columns
+    )
+    draft.put(replace(table, columns=columns))
+
+
+def _leave_publications(draft: Draft, name: Name) -> None:
+    for key, publication in draft.publications.items():
+        if publication is not None and name in publication.tables:
+            kept = tuple(table for table in publication.tables if table != name)
+            draft.put_publication(key, replace(publication, tables=kept))
+
+
+def drop_type_users(draft: Draft, name: Name, cascade: bool, going: dict[Name, Relation | None] | None = None) -> None:
+    """CASCADE: drop the columns of that type.
+
+    Raises:
+        Refused: there are some, and ``cascade`` is False.
+    """
+    for user_name in draft.users_of_type.get(name, ()):
+        user = draft.known(user_name)
+        if user_name == name or (going and user_name in going):
+            continue
+        if not cascade:
+            raise Refused
+        if isinstance(user, Table):
+            for column in user.columns:
+                if column.type is not None and column.type.name == name:
+                    remove_column(draft, draft.known_table(user_name) or user, column.name, cascade=True)
+        elif isinstance(user, CompositeType):
+            kept = tuple(a for a in user.attributes if a.type is None or a.type.name != name)
+            draft.put(replace(user, attributes=kept))
+        elif isinstance(user, View):
+            drop_relations(draft, [user_name], cascade=True)
+
+
+def drop_owned_sequences(draft: Draft, table: Name, column: str, cascade: bool) -> None:
+    """Drop the sequences that a column owns; other columns' defaults that call them need CASCADE."""
+    for name in draft.dependents_of.get(table, ()):
+        sequence = draft.known(name)
+        if not isinstance(sequence, Sequence) or (sequence.owner_table, sequence.owner_column) != (table, column):
+            continue
+        for user_name in draft.dependents_of.get(name, ()):
+            user = draft.known_table(user_name)
+            for other in user.columns if user is not None else ():
+                if (user_name, other.name) == (table, column) or other.default is None or not other.default.args:
+                    continue
+                if name in sequences_named(other.default):
+                    if not cascade:
+                        raise Refused
+                    _clear_defaults(draft, user_name, name)
+        draft.remove(name)
+
+
+# --- columns --------------------------------------------------------------------------------------------------------
+
+
+def remove_column(draft: Draft, table: Table, name: str, *, cascade: bool) -> None:
+    """Take a column out of one table, with all that cannot live without it.
+
+    Raises:
+        Refused: something else needs it and ``cascade`` is False.
+    """
+    key = table.partition_by
+    if key is not None and any(e.column == name or mentions_column(e.expression, name) for e in key.elements):
+        raise Refused
+    generated = [c.name for c in table.columns if c.name != name and mentions_column(c.generated, name)]
+    policies = [p for p in table.policies if mentions_column(p.using, name) or mentions_column(p.check, name)]
+    triggers = [t for t in table.triggers if name in t.columns or mentions_column(t.when, name)]
+    if (generated or policies or triggers) and not cascade:
+        raise Refused
+    strip_references(draft, table.name, (name,), cascade)
+    for constraint in table.constraints:
+        if name in constraint.columns or mentions_column(constraint.expression, name):
+            remove_constraint(draft, table.name, constraint, cascade=cascade)
+    for index_name in draft.indexes_of.get(table.name, ()):
+        if index_uses_column(draft.known(index_name), name):
+            remove_index(draft, index_name, cascade=cascade)
+    drop_owned_sequences(draft, table.name, name, cascade)
+    if cascade:
+        _drop_readers(draft, table.name, name)
+    table = draft.known_table(table.name) or table
+    draft.put(
+        replace(
+            table,
+            columns=tuple([c for c in table.columns if c.name != name]),
+            policies=tuple([p for p in table.policies if p not in policies]),
+            triggers=tuple([t for t in table.triggers if t not in triggers]),
+        )
+    )
+    for other in generated:
+        remove_column(draft, draft.known_table(table.name) or table, other, cascade=True)
+
+
+def _drop_readers(draft: Draft, table: Name, column: str) -> None:
+    """CASCADE: views that show the column go; whether one uses it elsewhere is not known, so those become unknown."""
+    for name in draft.dependents_of.get(table, ()):
+        view = draft.known(name)
+        if not isinstance(view, View):
+            continue
+        if shows_column(view, table, column):
+            drop_relations(draft, [name], cascade=True)
+        else:
+            draft.forget(name)
+
+

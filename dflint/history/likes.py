@@ -1,0 +1,79 @@
+"""CREATE TABLE … (LIKE source INCLUDING …)."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from dflint.history.columns import own_sequence
+from dflint.history.constraints import add_constraint, with_constraint
+from dflint.history.draft import Draft
+from dflint.history.indexes import create_stored_index
+from dflint.history.naming import index_columns, joined, relation_name
+from dflint.model.catalog import CompositeType, Index, Table, View
+from dflint.model.names import Name
+from dflint.model.schema import Column, Like
+
+
+def like_columns(draft: Draft, table: Table, like: Like) -> tuple[Column, ...] | None:
+    """The columns that LIKE copies; None when the source is not completely known."""
+    source = draft.known(draft.resolve(like.source))
+    if isinstance(source, Table):
+        columns = source.columns if source.complete else None
+    elif isinstance(source, View):
+        columns = source.columns
+    else:
+        columns = source.attributes if isinstance(source, CompositeType) else None
+    if columns is None:
+        return None
+    return tuple([_copied(draft, table, column, like.including) for column in columns])
+
+
+def _copied(draft: Draft, table: Table, column: Column, including: frozenset[str]) -> Column:
+    generated = column.generated if "generated" in including else None
+    copy = Column(
+        column.name,
+        type=column.type,
+        not_null=column.not_null,
+        default=column.default if "defaults" in including else None,
+        generated=generated,
+        generation=column.generation if generated is not None else "",
+        identity=column.identity if "identity" in including else "",
+        collation=column.collation,
+        storage=column.storage if "storage" in including else None,
+        compression=column.compression if "compression" in including else None,
+    )
+    if copy.identity:
+        own_sequence(draft, table, copy)
+    return copy
+
+
+def copy_like(draft: Draft, name: Name, like: Like) -> None:
+    """Copy the source's checks and indexes, where LIKE includes them."""
+    source = draft.known_table(draft.resolve(like.source))
+    if source is None:
+        return
+    if "constraints" in like.including:
+        for constraint in source.constraints:
+            table = draft.known_table(name)
+            if constraint.kind == "check" and table is not None:
+                if all(old.name != constraint.name for old in table.constraints):
+                    copy = replace(constraint, local=True, inherited=0, validated=constraint.enforced)
+                    draft.put(with_constraint(table, copy))
+    if "indexes" in like.including:
+        # The server takes the primary key first and the others in the order they were made, which is not kept.
+        keys = [c for c in source.constraints if c.index is not None]
+        for constraint in sorted(keys, key=lambda constraint: constraint.kind != "primary_key"):
+            add_constraint(
+                draft, name, replace(constraint, name=None, index=None, local=True, inherited=0)
+            )
+        for index_name in draft.indexes_of.get(source.name, ()):
+            index = draft.known(index_name)
+            if isinstance(index, Index) and index.constraint is None:
+                _copy_index(draft, name, index)
+
+
+def _copy_index(draft: Draft, table: Name, index: Index) -> None:
+    schema = table.schema or ""
+    middle = joined(index_columns(index.elements, index.include))
+    name = relation_name(draft, schema, table.name, middle, "idx")
+    create_stored_index(draft, replace(index, name=Name(schema, name), table=table, parents=(), valid=True))

@@ -1,0 +1,145 @@
+"""Schemas, extensions, publications, and the objects without a type of their own."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from dflint.history.draft import Draft, Refused
+from dflint.history.drops import drop_relations, drop_type_users
+from dflint.history.routines import drop_routine
+from dflint.model.catalog import Extension, Publication
+from dflint.model.expressions import Type
+from dflint.model.names import Identity, Name
+from dflint.model.operations.objects import (
+    AlterPublication,
+    CreateExtension,
+    CreateOther,
+    CreatePublication,
+    CreateSchema,
+)
+
+
+def create_schema(draft: Draft, operation: CreateSchema) -> None:
+    """CREATE SCHEMA."""
+    name = operation.target.name
+    if draft.schemas.get(name):
+        raise Refused
+    draft.put_schema(name, True)
+
+
+def drop_schema(draft: Draft, name: str, *, cascade: bool) -> None:
+    """DROP SCHEMA; with CASCADE everything known in it goes, and what depends on that."""
+    if draft.schemas.get(name, True) is None or (draft.closed and name not in draft.schemas):
+        raise Refused
+    members = list(draft.members_of.get(name, ()))
+    if members and not cascade:
+        raise Refused
+    drop_relations(draft, [member for where, member in members if where == "relations"], cascade=True)
+    for where, member in members:
+        if where == "types":
+            drop_type_users(draft, member, cascade=True)
+            draft.remove_type(member)
+        elif where == "routines":
+            for routine in draft.routines.get(member) or ():
+                types = tuple([p.type for p in routine.parameters if p.mode in ("in", "inout", "variadic")])
+                drop_routine(draft, member, types, cascade=True, if_exists=True)
+            draft.remove_routines(member)
+    draft.put_schema(name, None)
+    for key, extension in list(draft.extensions.items()):
+        if extension is not None and extension.schema == name:
+            draft.put_extension(key, None)
+    for key, publication in list(draft.publications.items()):
+        if publication is not None and name in publication.schemas:
+            kept = tuple([schema for schema in publication.schemas if schema != name])
+            draft.put_publication(key, replace(publication, schemas=kept))
+
+
+def create_extension(draft: Draft, operation: CreateExtension) -> None:
+    """CREATE EXTENSION; what it brings is not known."""
+    name = operation.target.name
+    if draft.extensions.get(name) is not None:
+        raise Refused
+    schema = operation.schema or draft.creation_schema()
+    known = name in draft.extensions or draft.closed or not operation.if_not_exists
+    draft.put_extension(name, Extension(name, schema if known else operation.schema, operation.version))
+
+
+def create_publication(draft: Draft, operation: CreatePublication) -> None:
+    """CREATE PUBLICATION."""
+    name = operation.target.name
+    if draft.publications.get(name) is not None:
+        raise Refused
+    tables = tuple(sorted({draft.resolve(table) for table in operation.tables}))
+    schemas = tuple(sorted(set(operation.schemas)))
+    draft.put_publication(name, Publication(name, tables, schemas, operation.all_tables))
+
+
+def alter_publication(draft: Draft, operation: AlterPublication) -> None:
+    """ALTER PUBLICATION ADD, DROP and SET."""
+    publication = draft.publications.get(operation.target.name)
+    if publication is None:
+        raise Refused
+    if operation.action == "options":
+        return
+    tables = {draft.resolve(table) for table in operation.tables}
+    schemas = set(operation.schemas)
+    if operation.action == "add":
+        tables |= set(publication.tables)
+        schemas |= set(publication.schemas)
+    elif operation.action == "drop":
+        if not (tables <= set(publication.tables) and schemas <= set(publication.schemas)):
+            raise Refused
+        tables = set(publication.tables) - tables
+        schemas = set(publication.schemas) - schemas
+    changed = replace(publication, tables=tuple(sorted(tables)), schemas=tuple(sorted(schemas)))
+    draft.put_publication(publication.name, changed)
+
+
+# --- objects without a type of their own --------------------------------------------------------------------------------
+
+#: Kinds whose names stand in no schema.
+_GLOBAL = frozenset(
+    """role database tablespace server foreign_data_wrapper language event_trigger access_method subscription cast
+    transform user_mapping""".split()
+)
+
+
+def other_identity(
+    draft: Draft, kind: str, target: Name | None, arguments: tuple[Type, ...] | None = None, detail: str = ""
+) -> str | None:
+    """The key of ``Catalog.others``: the printed identity; None without a name."""
+    if target is None:
+        if not detail:
+            return None
+        return str(Identity(kind, (detail,)))
+    if kind in _GLOBAL:
+        parts: tuple[str, ...] = (target.name,)
+    else:
+        schema = target.schema if target.schema is not None else draft.creation_schema()
+        parts = (schema, target.name)
+    if detail:
+        parts = (*parts, detail)
+    if arguments is not None:
+        parts = (*parts, *[str(argument.name) for argument in arguments])
+    return str(Identity(kind, parts))
+
+
+def create_other(draft: Draft, operation: CreateOther) -> None:
+    """CREATE of an object without a type of its own: that it exists."""
+    kind = operation.object_kind
+    identity = other_identity(draft, kind, operation.target, operation.arguments, operation.detail)
+    if identity is None or (draft.others.get(identity) and not operation.or_replace):
+        raise Refused
+    draft.put_other(identity, True)
+
+
+def drop_other(
+    draft: Draft, kind: str, target: Name | None, arguments: tuple[Type, ...] | None, detail: str
+) -> None:
+    """DROP of such an object."""
+    identity = other_identity(draft, kind, target, arguments, detail)
+    if identity is None:
+        raise Refused
+    if draft.others.get(identity, True) is None or (draft.closed and identity not in draft.others):
+        raise Refused
+    draft.put_other(identity, None)

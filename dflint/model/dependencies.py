@@ -1,0 +1,179 @@
+"""Which object names which other: the reverse maps of a `Catalog`, made from its objects.
+
+A *link* is one entry of a reverse map: the map's name and the key under which the object is listed there.
+
+- ``indexes_of``: table -> its indexes;
+- ``children_of``: table -> its inheritance children or partitions, index -> the partitions' indexes attached to it;
+- ``dependents_of``: relation -> relations that name it: tables by a foreign key or by nextval() in a default, views by
+  their query, sequences by the table that owns them;
+- ``users_of_type``: type (or relation used as a row type) -> relations with a column of that type;
+- ``users_of_routine``: trigger function -> relations with such a trigger;
+- ``owners_of_constraint``: schema and constraint name -> tables and domains that have it;
+- ``members_of``: schema -> what it holds, as (name of the catalog's map, name).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+
+from immutables import Map
+from msgspec.structs import replace
+
+from dflint.model.catalog import (
+    Catalog,
+    CompositeType,
+    Domain,
+    Index,
+    Relation,
+    Sequence,
+    Table,
+    Trigger,
+    UserType,
+    View,
+)
+from dflint.model.expressions import Expr, Type
+from dflint.model.names import Name
+from dflint.model.schema import Column, Constraint
+
+Link = tuple[str, Name]
+
+_SEQUENCE_FUNCTIONS = frozenset({"nextval", "currval", "setval"})
+
+
+def links(relation: Relation) -> set[Link]:
+    """Every link of ``relation``."""
+    found: set[Link] = set()
+    if isinstance(relation, Table):
+        found.update(column_links(relation.columns))
+        found.update(constraint_links(relation.name.schema, relation.constraints))
+        found.update(trigger_links(relation.triggers))
+        found.update(("children_of", parent) for parent in relation.parents)
+    elif isinstance(relation, Index):
+        found.add(("indexes_of", relation.table))
+        found.update(("children_of", parent) for parent in relation.parents)
+    elif isinstance(relation, View):
+        found.update(("dependents_of", read) for read in relation.query.reads)
+        found.update(column_links(relation.columns or ()))
+        found.update(trigger_links(relation.triggers))
+    elif isinstance(relation, Sequence):
+        if relation.owner_table is not None:
+            found.add(("dependents_of", relation.owner_table))
+    elif isinstance(relation, CompositeType):
+        found.update(column_links(relation.attributes))
+    return found
+
+
+def type_links(found: UserType) -> Iterator[Link]:
+    """Every link of a type that is not a relation."""
+    if isinstance(found, Domain):
+        yield from constraint_links(found.name.schema, found.constraints)
+
+
+def column_links(columns: Iterable[Column]) -> Iterator[Link]:
+    """What columns name by their types and defaults."""
+    for column in columns:
+        kind = column.type
+        if kind is not None and is_user_type(kind):
+            yield "users_of_type", kind.name
+        default = column.default
+        if default is not None and default.args:
+            for sequence in sequences_named(default):
+                yield "dependents_of", sequence
+
+
+def constraint_links(schema: str | None, constraints: Iterable[Constraint]) -> Iterator[Link]:
+    """What constraints name, and where their own names are listed."""
+    for constraint in constraints:
+        if constraint.references is not None:
+            yield "dependents_of", constraint.references
+        if constraint.name is not None:
+            yield "owners_of_constraint", Name(schema, constraint.name)
+
+
+def trigger_links(triggers: Iterable[Trigger]) -> Iterator[Link]:
+    """The functions that triggers call."""
+    for trigger in triggers:
+        yield "users_of_routine", trigger.function
+
+
+def is_user_type(kind: Type) -> bool:
+    """Whether the type has been resolved to one outside pg_catalog."""
+    schema = kind.name.schema
+    return schema is not None and schema != "pg_catalog" and not kind.reference
+
+
+def sequences_named(expr: Expr) -> Iterator[Name]:
+    """The schema-qualified sequences that nextval() and its kin name by a constant in ``expr``."""
+    for part in expr.walk():
+        name = sequence_argument(part)
+        if name is not None and name.schema is not None:
+            yield name
+
+
+def sequence_argument(expr: Expr) -> Name | None:
+    """The sequence that ``expr`` itself, a call of nextval() or its kin, names by a constant."""
+    if expr.kind != "function" or expr.name is None or expr.name.name not in _SEQUENCE_FUNCTIONS or not expr.args:
+        return None
+    argument = expr.args[0]
+    if argument.kind == "cast" and argument.args and argument.type is not None:
+        if argument.type.name.name != "regclass":
+            return None
+        argument = argument.args[0]
+    if argument.kind != "constant" or not isinstance(argument.value, str):
+        return None
+    return parse_name(argument.value)
+
+
+def parse_name(text: str) -> Name | None:
+    """The name that ``text`` means as input of regclass; None when it is not one."""
+    if '"' not in text:
+        schema, dot, name = text.lower().rpartition(".")
+        return Name(schema if dot else None, name) if name and "." not in schema else None
+    parts: list[str] = []
+    rest = text
+    while rest:
+        if rest.startswith('"'):
+            end = rest.find('"', 1)
+            while end > 0 and rest[end + 1 : end + 2] == '"':
+                end = rest.find('"', end + 2)
+            if end < 0:
+                return None
+            parts.append(rest[1:end].replace('""', '"'))
+            rest = rest[end + 1 :]
+            if rest and not rest.startswith("."):
+                return None
+            rest = rest[1:]
+        else:
+            part, _, rest = rest.partition(".")
+            parts.append(part.lower())
+    if not 1 <= len(parts) <= 2 or not all(parts):
+        return None
+    return Name(parts[0] if len(parts) == 2 else None, parts[-1])
+
+
+def with_reverse_maps(catalog: Catalog) -> Catalog:
+    """``catalog`` with every reverse map made anew from its objects: for readers that know the objects only."""
+    listed: dict[str, dict[Name, list[Name]]] = {
+        "indexes_of": {},
+        "children_of": {},
+        "dependents_of": {},
+        "users_of_type": {},
+        "users_of_routine": {},
+        "owners_of_constraint": {},
+    }
+    members: dict[str, dict[tuple[str, Name], bool]] = {}
+    for name, relation in catalog.relations.items():
+        if relation is not None:
+            members.setdefault(name.schema or "", {})["relations", name] = True
+            for kind, key in links(relation):
+                listed[kind].setdefault(key, []).append(name)
+    for name, found in catalog.types.items():
+        if found is not None:
+            members.setdefault(name.schema or "", {})["types", name] = True
+            for kind, key in set(type_links(found)):
+                listed[kind].setdefault(key, []).append(name)
+    for name, routines in catalog.routines.items():
+        if routines:
+            members.setdefault(name.schema or "", {})["routines", name] = True
+    maps = {kind: Map({key: tuple(sorted(set(names))) for key, names in found.items()}) for kind, found in listed.items()}
+    return replace(catalog, members_of=Map({schema: Map(found) for schema, found in members.items()}), **maps)

@@ -1,0 +1,94 @@
+"""Where in the text an operation stands: the clause, not the file. Only asked for findings, so it may scan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dflint.model.migration import Statement
+from dflint.model.operations.base import Operation
+from dflint.sql.libpg_query import COMMENT_TOKENS, GrammarError, LibPgQuery, Token
+from dflint.sql.parse import text_start
+
+#: Words between ALTER and the relation's name.
+_ALTER_HEAD = frozenset(b"alter table index view materialized sequence foreign type if exists only".split())
+
+
+def operation_span(
+    library: LibPgQuery, text: bytes, statement: Statement, operation: Operation, at: int = -1
+) -> tuple[int, int]:
+    """Byte offsets of the clause an operation comes from.
+
+    Args:
+        text: of the whole file.
+        at: a place inside the statement that a check pointed at, as an operation's ``at``; -1 for the operation's own.
+    """
+    start = text_start(text, statement)
+    tokens = _tokens(library, text[start : statement.end])
+    if not tokens:
+        return start, max(start, statement.end)
+    place = at if at >= 0 else operation.at
+    if place >= 0:
+        first = statement.base + place - start
+        index = next((i for i, token in enumerate(tokens) if token.start >= first), len(tokens) - 1)
+    elif operation.clause >= 0:
+        index = _clause_start(text, start, tokens, operation.clause)
+    else:
+        index = 0
+    if index == 0:
+        return start, start + tokens[-1].end
+    return start + tokens[index].start, start + _clause_end(text, start, tokens, index)
+
+
+def _tokens(library: LibPgQuery, sql: bytes) -> list[Token]:
+    try:
+        return [token for token in library.scan(sql) if token.code not in COMMENT_TOKENS]
+    except GrammarError:
+        return []
+
+
+def _word(text: bytes, start: int, token: Token) -> bytes:
+    return text[start + token.start : start + token.end].lower()
+
+
+def _clause_start(text: bytes, start: int, tokens: Sequence[Token], clause: int) -> int:
+    """Index of the first token of the clause: after the clause-th comma outside brackets, or after the head."""
+    depth = commas = 0
+    for index, token in enumerate(tokens):
+        if clause == 0:
+            break
+        word = _word(text, start, token)
+        if word in (b"(", b"["):
+            depth += 1
+        elif word in (b")", b"]"):
+            depth -= 1
+        elif word == b"," and depth == 0:
+            commas += 1
+            if commas == clause:
+                return min(index + 1, len(tokens) - 1)
+    if clause or _word(text, start, tokens[0]) != b"alter":
+        return 0
+    index = 0
+    while index < len(tokens) and _word(text, start, tokens[index]) in _ALTER_HEAD:
+        index += 1
+    index += 1  # the name
+    while index + 1 < len(tokens) and _word(text, start, tokens[index]) == b".":
+        index += 2
+    if index < len(tokens) and _word(text, start, tokens[index]) == b"*":
+        index += 1
+    return index if index < len(tokens) else 0
+
+
+def _clause_end(text: bytes, start: int, tokens: Sequence[Token], index: int) -> int:
+    """End of the clause that begins at a token: before the next comma or closing bracket of its own level."""
+    depth = 0
+    for position in range(index, len(tokens)):
+        word = _word(text, start, tokens[position])
+        if word in (b"(", b"["):
+            depth += 1
+        elif word in (b")", b"]"):
+            depth -= 1
+            if depth < 0:
+                return tokens[max(position - 1, index)].end
+        elif word == b"," and depth == 0:
+            return tokens[max(position - 1, index)].end
+    return tokens[-1].end

@@ -1,0 +1,1 @@
+UPDATE customers SET currency = 'EUR' WHERE currency IS NULL;

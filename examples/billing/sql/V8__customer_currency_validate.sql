@@ -1,0 +1,2 @@
+SET lock_timeout = '3s';
+ALTER TABLE customers VALIDATE CONSTRAINT customers_currency_set;

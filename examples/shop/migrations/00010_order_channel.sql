@@ -1,0 +1,6 @@
+-- +goose Up
+SET LOCAL lock_timeout = '2s';
+ALTER TABLE orders ADD COLUMN channel text NOT NULL DEFAULT 'web';
+
+-- +goose Down
+ALTER TABLE orders DROP COLUMN channel;

@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TABLE orders ALTER COLUMN placed_at TYPE timestamptz USING placed_at AT TIME ZONE 'UTC';

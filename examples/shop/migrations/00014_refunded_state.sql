@@ -1,0 +1,2 @@
+-- +goose Up
+ALTER TYPE order_state ADD VALUE 'refunded';
