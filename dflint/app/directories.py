@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from dflint.model.errors import InputError
+from dflint.model.errors import SourceError
 
 
 class FileDirectory:
@@ -15,24 +15,27 @@ class FileDirectory:
         error: why it cannot be listed, once it has been tried; None when it can.
     """
 
-    __slots__ = ("_contents", "_files", "_folders", "_parent", "_real", "_subs", "error", "path")
+    __slots__ = ("_contents", "_files", "_folders", "_given", "_known", "_names", "_real", "_subs", "error", "path")
 
-    def __init__(self, path: str, real: str, parent: FileDirectory | None = None) -> None:
+    def __init__(self, path: str, real: str, known: dict[str, FileDirectory]) -> None:
         """Use `open_directory`.
 
         Args:
             path: as it is printed.
             real: absolute, for the operating system.
-            parent: the directory above, when it is known.
+            known: the directories opened so far by their real paths, so that none is listed twice.
         """
         self.path = path
         self.error: OSError | None = None
         self._real = real
-        self._parent = parent
+        self._known = known
         self._files: tuple[str, ...] | None = None
+        self._names: frozenset[str] = frozenset()
         self._folders: tuple[str, ...] = ()
-        self._subs: dict[str, FileDirectory] = {}
+        self._subs: dict[str, FileDirectory | None] = {}
         self._contents: dict[str, bytes | None] = {}
+        self._given: dict[str, bytes] = {}
+        known[real] = self
 
     def __repr__(self) -> str:
         return f"FileDirectory({self.path!r})"
@@ -73,62 +76,85 @@ class FileDirectory:
                         files.append(entry.name)
         except OSError as error:
             self.error = error
-        self._files = tuple(sorted(files))
-        self._folders = tuple(sorted(folders))
+        self._names = frozenset((*files, *self._given))
+        self._files = tuple(sorted(self._names))
+        folders.sort()
+        self._folders = tuple(folders)
+        self._subs = dict.fromkeys(folders)
+
+    def has(self, name: str) -> bool:
+        """Whether a file of that name lies in it."""
+        if self._files is None:
+            self._list()
+        return name in self._names
 
     def folder(self, name: str) -> FileDirectory | None:
         """The sub-directory of that name."""
-        sub = self._subs.get(name)
+        if self._files is None:
+            self._list()
+        if name not in self._subs:
+            return None
+        sub = self._subs[name]
         if sub is None:
-            if name not in self.folders:
-                return None
-            sub = FileDirectory(join(self.path, name), os.path.join(self._real, name), self)
+            real = os.path.join(self._real, name)
+            sub = self._known.get(real) or FileDirectory(join(self.path, name), real, self._known)
             self._subs[name] = sub
         return sub
 
     @property
     def parent(self) -> FileDirectory | None:
         """The directory above, None at the root of the file system."""
-        if self._parent is None:
-            above = os.path.dirname(self._real)
-            if above == self._real:
-                return None
-            self._parent = FileDirectory(shown_path(above), above)
-        return self._parent
+        above = os.path.dirname(self._real)
+        if above == self._real:
+            return None
+        return self._known.get(above) or FileDirectory(_shown_above(self.path, above), above, self._known)
 
     def read(self, name: str) -> bytes | None:
         """The content of the file of that name, kept; None when there is none or it cannot be read."""
         if name not in self._contents:
             try:
-                with open(os.path.join(self._real, name), "rb") as stream:
-                    self._contents[name] = stream.read()
-            except (OSError, ValueError):
+                self._contents[name] = self.load(name)
+            except SourceError:
                 self._contents[name] = None
         return self._contents[name]
 
-    def forget(self) -> None:
-        """Let go of what was read here and above, so that a long run does not hold it."""
-        here: FileDirectory | None = self
-        while here is not None:
-            here._contents.clear()
-            here = here._parent
+    def load(self, name: str) -> bytes:
+        """The content of a file, read anew.
+
+        Raises:
+            SourceError: it is missing or cannot be read.
+        """
+        given = self._given.get(name)
+        if given is not None:
+            return given
+        try:
+            with open(os.path.join(self._real, name), "rb") as stream:
+                return stream.read()
+        except FileNotFoundError as error:
+            missing = "the link leads nowhere" if os.path.islink(os.path.join(self._real, name)) else "no such file"
+            raise SourceError(missing, file=join(self.path, name), remedy="correct the path") from error
+        except (OSError, ValueError) as error:
+            reason = getattr(error, "strerror", None) or str(error)
+            raise SourceError(
+                f"cannot be read: {reason}", file=join(self.path, name), remedy="allow it to be read, or leave it out"
+            ) from error
+
+    def give(self, name: str, content: bytes) -> None:
+        """Put a content in the place of the file's own, whether or not there is such a file."""
+        self._given[name] = content
+        self._files = None
 
 
-def open_directory(path: str) -> FileDirectory:
-    """The directory at a path.
+def open_directory(path: str, known: dict[str, FileDirectory] | None = None) -> FileDirectory:
+    """The directory at a path. It is listed when it is first asked.
 
-    Raises:
-        InputError: there is none, or it cannot be listed.
+    Args:
+        path: of a directory.
+        known: the directories opened so far, to be shared by all that belong to one run.
     """
-    directory = FileDirectory(shown_path(path), os.path.abspath(path))
-    if not directory.files and directory.error is not None:
-        error = directory.error
-        if isinstance(error, FileNotFoundError):
-            raise InputError("no such directory", file=path, remedy="correct the path")
-        raise InputError(
-            f"the directory cannot be listed: {error.strerror}", file=directory.path, remedy="allow it to be read"
-        )
-    return directory
+    known = {} if known is None else known
+    real = os.path.abspath(path)
+    return known.get(real) or FileDirectory(shown_path(path), real, known)
 
 
 def shown_path(path: str) -> str:
@@ -147,3 +173,10 @@ def join(directory: str, name: str) -> str:
     if directory == ".":
         return name
     return f"{directory}{name}" if directory.endswith("/") else f"{directory}/{name}"
+
+
+def _shown_above(path: str, real: str) -> str:
+    """The path of the directory above: relative paths stay relative."""
+    if os.path.isabs(path):
+        return shown_path(real)
+    return ".." if path == "." else os.path.normpath(join(path, "..")).replace(os.sep, "/")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from dflint.app.directories import FileDirectory, join, open_directory, shown_path
+from msgspec.structs import replace
+
+from dflint.app.directories import FileDirectory, join, open_directory
 from dflint.model.errors import DflintError, InputError, SourceError
 from dflint.model.migration import Runner
 from dflint.plugin.sources import Claim, Source
@@ -38,19 +40,34 @@ class History(NamedTuple):
     selected: frozenset[str]
     ignored: tuple[str, ...] = ()
 
-    def path(self, file: str) -> str:
+    @property
+    def last_selected(self) -> int:
+        """The place in ``files`` of the last one to be judged; -1 when there is none."""
+        for index in range(len(self.files) - 1, -1, -1):
+            if self.files[index] in self.selected:
+                return index
+        return -1
+
+    def printed(self, file: str) -> str:
         """A file's path as it is printed."""
         return join(self.directory.path, file)
 
-    def place(self, file: str) -> FileDirectory:
-        """The directory in which a file of the history lies."""
+    def locate(self, file: str) -> tuple[FileDirectory, str]:
+        """The directory in which a file of the history lies, and its name there."""
         here = self.directory
-        for name in file.split("/")[:-1]:
-            below = here.folder(name)
-            if below is None:
-                break
-            here = below
-        return here
+        *folders, name = file.split("/")
+        for folder in folders:
+            here = here.folder(folder) or here
+        return here, name
+
+    def read(self, file: str) -> bytes:
+        """The content of a file of the history.
+
+        Raises:
+            SourceError: it cannot be read.
+        """
+        directory, name = self.locate(file)
+        return directory.load(name)
 
 
 def discover(
@@ -58,6 +75,7 @@ def discover(
     sources: Sequence[Source],
     runner_override: tuple[str, str | None] | None = None,
     on_error: Callable[[DflintError], None] | None = None,
+    contents: Mapping[str, bytes] | None = None,
 ) -> list[History]:
     """Find the histories.
 
@@ -70,14 +88,20 @@ def discover(
         sources: in the order in which they are asked; one of them is named psql.
         runner_override: name and version of the runner to take, whatever the marks say.
         on_error: told of a directory that cannot be listed; without it the error is raised.
+        contents: for some of the paths the content to take instead of the file's, which need not exist
+            (standard input under ``--stdin-filename``).
 
     Raises:
         InputError: a path does not exist, or the runner to take is unknown.
+        SourceError: a directory cannot be listed.
     """
     finder = _Finder(sources, runner_override, on_error)
     for path in paths:
-        if os.path.isdir(path):
-            finder.directory(open_directory(path))
+        content = contents.get(path) if contents is not None else None
+        if content is not None:
+            finder.file(path, content)
+        elif os.path.isdir(path):
+            finder.directory(path)
         elif os.path.lexists(path):
             finder.file(path)
         else:
@@ -100,15 +124,19 @@ class _Finder:
         self._version = None if override is None else override[1]
         self._on_error = on_error
         self._found: dict[tuple[str, str], History] = {}
+        self._selected: dict[tuple[str, str], set[str]] = {}
         self._visited: set[tuple[int, int]] = set()
-        self._opened: dict[str, FileDirectory] = {}
+        self._known: dict[str, FileDirectory] = {}
+        self._asked: dict[str, tuple[Claim, Source] | None] = {}
+        self._claimed: dict[str, frozenset[str]] = {}
 
     def histories(self) -> list[History]:
         """All, in the order in which they were found."""
-        return list(self._found.values())
+        return [history._replace(selected=frozenset(self._selected[key])) for key, history in self._found.items()]
 
-    def directory(self, given: FileDirectory) -> None:
+    def directory(self, path: str) -> None:
         """A directory that the user gave: perhaps a part of a history above it, else walked."""
+        given = open_directory(path, self._known)
         if self._ask(given) is None:
             above = given.parent
             inside = f"{given.name}/"
@@ -116,54 +144,65 @@ class _Finder:
                 if above is None:
                     break
                 claimed = self._ask(above)
-                if claimed is not None:
-                    part = frozenset(file for file in claimed[0].files if file.startswith(inside))
-                    if part:
-                        self._add(above, claimed, part)
-                        self._walk_uncovered(given, [file[len(inside) :] for file in part], ())
-                        return
+                part = [file for file in claimed[0].files if file.startswith(inside)] if claimed else []
+                if claimed is not None and part:
+                    self._add(above, claimed, part)
+                    self._walk_uncovered(given, [file[len(inside) :] for file in part], ())
+                    return
                 inside = f"{above.name}/{inside}"
                 above = above.parent
         self._walk(given)
 
-    def file(self, path: str) -> None:
-        """A file that the user gave."""
+    def file(self, path: str, content: bytes | None = None) -> None:
+        """A file that the user gave, perhaps with a content of its own."""
         name = os.path.basename(path)
-        own = self._open(os.path.dirname(path) or ".")
+        own = open_directory(os.path.dirname(path) or ".", self._known)
+        if content is not None:
+            own.give(name, content)
+            self._asked.clear()
+            self._claimed.clear()
         here: FileDirectory | None = own
         relative = name
         for _ in range(_ABOVE + 1):
             if here is None:
                 break
             claimed = self._ask(here)
-            if claimed is not None and relative in claimed[0].files:
-                self._add(here, claimed, frozenset({relative}))
+            if claimed is not None and relative in self._claimed[here.real]:
+                self._add(here, claimed, (relative,))
                 return
             relative = f"{here.name}/{relative}"
             here = here.parent
-        source = self._forced or self._psql
-        files = source.files(own)
-        runner = self._default(source)
-        # A file that a runner left out of its history, or of another ending, stands for itself.
-        alone = name not in files or self._ask(own) is not None
-        self._add(own, (Claim(runner, (name,) if alone else files), source), frozenset({name}))
+        self._add_unclaimed(own, name)
 
-    def _open(self, path: str) -> FileDirectory:
-        key = shown_path(path)
-        if key not in self._opened:
-            self._opened[key] = open_directory(path)
-        return self._opened[key]
+    def _add_unclaimed(self, own: FileDirectory, name: str) -> None:
+        owner = self._ask(own)
+        source = self._forced or self._psql
+        runner = self._default(source)
+        if owner is not None and self._forced is None:
+            # The runner leaves this file out of its history, which it is no part of then.
+            runner = replace(runner, reason=f"{owner[1].name} owns the folder but does not run this file")
+        files = source.files(own)
+        if name not in files or owner is not None:
+            files = (name,)
+        self._add(own, (Claim(runner, files), source), (name,))
 
     # --- asking ---------------------------------------------------------------------------------------------------
 
     def _ask(self, directory: FileDirectory) -> tuple[Claim, Source] | None:
         """Who claims a directory."""
+        key = directory.real
+        if key not in self._asked:
+            claimed = self._asked[key] = self._ask_sources(directory)
+            self._claimed[key] = frozenset(claimed[0].files) if claimed is not None else frozenset()
+        return self._asked[key]
+
+    def _ask_sources(self, directory: FileDirectory) -> tuple[Claim, Source] | None:
         if self._forced is not None:
             files = self._forced.files(directory)
             return (Claim(self._default(self._forced), files), self._forced) if files else None
         for source in self._sources:
             claim = source.claim(directory)
-            if claim is not None:
+            if claim is not None and claim.files:
                 return claim, source
         return None
 
@@ -180,12 +219,12 @@ class _Finder:
         claimed = self._ask(directory)
         if claimed is not None:
             files = claimed[0].files
-            self._add(directory, claimed, frozenset(files))
+            self._add(directory, claimed, files)
             self._walk_uncovered(directory, files, claimed[0].covers)
             return
         files = self._psql.files(directory)
         if files and self._forced is None:
-            self._add(directory, (Claim(self._default(self._psql), files), self._psql), frozenset(files))
+            self._add(directory, (Claim(self._default(self._psql), files), self._psql), files)
         self._walk_uncovered(directory, (), ())
 
     def _walk_uncovered(self, directory: FileDirectory, files: Iterable[str], covers: Sequence[str]) -> None:
@@ -207,7 +246,7 @@ class _Finder:
             return False
         identity = (status.st_dev, status.st_ino)
         if identity in self._visited:
-            return False
+            return False  # through a link, or given twice
         self._visited.add(identity)
         if not directory.files and directory.error is not None:
             self._complain(directory, directory.error)
@@ -224,15 +263,13 @@ class _Finder:
             raise problem
         self._on_error(problem)
 
-    def _add(self, directory: FileDirectory, claimed: tuple[Claim, Source], selected: frozenset[str]) -> None:
+    def _add(self, directory: FileDirectory, claimed: tuple[Claim, Source], selected: Iterable[str]) -> None:
         claim, source = claimed
         key = (directory.real, source.name if len(claim.files) > 1 else f"{source.name}:{claim.files[:1]}")
-        known = self._found.get(key)
-        if known is not None:
-            self._found[key] = known._replace(selected=known.selected | selected)
-            return
-        ignored = tuple(_left_out(directory, claim))
-        self._found[key] = History(directory, claim.runner, claim.files, source, selected, ignored)
+        self._selected.setdefault(key, set()).update(selected)
+        if key not in self._found:
+            ignored = tuple(_left_out(directory, claim))
+            self._found[key] = History(directory, claim.runner, claim.files, source, frozenset(), ignored)
 
 
 def _left_out(directory: FileDirectory, claim: Claim) -> Iterator[str]:

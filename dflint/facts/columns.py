@@ -10,6 +10,8 @@ from dflint.facts.type_names import spell
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.expressions import Expr
+from dflint.model.names import Name
+from dflint.model.operations.tables import AddColumn
 from dflint.model.schema import Column, Constraint
 
 Answer = bool | Unknown
@@ -34,9 +36,27 @@ def column_new(context: Context) -> Answer:
     now, before = context.catalog.table(name), context.change_start.table(name)
     if not isinstance(now, Table) or not isinstance(now.column(column), Column):
         return False
-    if before is UNKNOWN:
-        return True  # the history saw the column being added, and nothing else of the table
-    return before is None or not isinstance(before.column(column), Column)
+    if isinstance(before, Table) and before.complete:
+        return before.column(column) is None
+    return before is None or (not _known_before(before, column) and _added_here(context, name, column))
+
+
+def _known_before(before: Table | Unknown, column: str) -> bool:
+    return isinstance(before, Table) and isinstance(before.column(column), Column)
+
+
+def _added_here(context: Context, table: Name, column: str) -> bool:
+    """Whether an earlier statement of the same file adds the column."""
+    for statement in context.statements[: context.statement.index + 1]:
+        for operation in statement.operations:
+            if (
+                isinstance(operation, AddColumn)
+                and operation.column.name == column
+                and context.resolve(operation.target) == table
+                and operation is not context.operation
+            ):
+                return True
+    return False
 
 
 def _column_test(test: Callable[[Context, Column], Answer]) -> Callable[[Context], Answer]:

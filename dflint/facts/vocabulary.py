@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dflint.facts import circumstances, columns, judgments
-from dflint.facts.condition import BOOL, Condition
+from dflint.facts.condition import Condition
 
 
 def vocabulary() -> Mapping[str, Condition]:
@@ -18,8 +18,8 @@ def document(conditions: Mapping[str, Condition]) -> str:
     """A Markdown table of the conditions."""
     lines = ["| condition | value | what |", "|---|---|---|"]
     for condition in conditions.values():
-        words = ", ".join("`" + word + "`" if condition.values not in (BOOL,) else word for word in condition.values)
-        values = words if condition.values[0] in condition.values and len(condition.values) > 1 else condition.values[0]
-        null = " or `null`" if condition.null else ""
-        lines.append(f"| `{condition.name}` | {values}{null} | {condition.documentation} |")
+        one_word = len(condition.values) == 1
+        values = condition.values[0] if one_word else ", ".join(f"`{word}`" for word in condition.values)
+        values += " or `null`" if condition.null else ""
+        lines.append(f"| `{condition.name}` | {values} | {condition.documentation} |")
     return "\n".join(lines) + "\n"

@@ -150,7 +150,11 @@ def _routines_level(
 
 
 def _routine_level(routine: Routine, context: Context, depth: int) -> str | Unknown:
-    # PostgreSQL inlines a one-line SQL function: then its declared volatility does not matter.
-    if routine.inlined is not None and depth < _DEEPEST:
-        return volatility(routine.inlined, context, depth + 1)
-    return "constant" if routine.volatility == "immutable" else routine.volatility
+    declared = "constant" if routine.volatility == "immutable" else routine.volatility
+    if routine.inlined is None or depth >= _DEEPEST:
+        return declared
+    # PostgreSQL inlines a one-line SQL function, unless the body is more volatile than was declared.
+    body = volatility(routine.inlined, context, depth + 1)
+    if body is UNKNOWN:
+        return UNKNOWN if declared == "volatile" else declared
+    return min(declared, body, key=_LEVELS.index)

@@ -115,9 +115,7 @@ def _inherit_column(draft: Draft, parent: Table, column: Column) -> None:
             continue
         existing = child.column(column.name)
         if isinstance(existing, Column):
-            merged = replace(
-                existing, inherited=existing.inherited + 1, not_null=existing.not_null or column.not_null
-            )
+            merged = replace(existing, inherited=existing.inherited + 1, not_null=existing.not_null or column.not_null)
             draft.put(with_column(child, merged))
             continue
         draft.put(replace(child, columns=(*child.columns, copy)))
@@ -245,9 +243,7 @@ def set_not_null(draft: Draft, operation: SetNotNull) -> None:
 def drop_not_null(draft: Draft, operation: DropNotNull) -> None:
     """ALTER COLUMN … DROP NOT NULL."""
     table = draft.known_table(draft.resolve(operation.target))
-    if table is not None and any(
-        c.kind == "primary_key" and operation.column in c.columns for c in table.constraints
-    ):
+    if table is not None and any(c.kind == "primary_key" and operation.column in c.columns for c in table.constraints):
         raise Refused
 
     def change(column: Column) -> Column:
@@ -297,6 +293,7 @@ def add_identity(draft: Draft, operation: AddIdentity) -> None:
 
 def set_identity(draft: Draft, operation: SetIdentity) -> None:
     """ALTER COLUMN … SET GENERATED, SET sequence option, RESTART."""
+
     def change(column: Column) -> Column:
         if not column.identity and column.complete:
             raise Refused

@@ -32,9 +32,10 @@ _KEYS = frozenset({"primary_key", "unique", "exclusion"})
 def inline_constraints(column: Column) -> Iterator[Constraint]:
     """The constraints written with a column, as table constraints."""
     for constraint in column.constraints:
-        if constraint.kind != "check" and constraint.kind != "exclusion" and not constraint.columns:
-            constraint = replace(constraint, columns=(column.name,))
-        yield constraint
+        if constraint.kind not in ("check", "exclusion") and not constraint.columns:
+            yield replace(constraint, columns=(column.name,))
+        else:
+            yield constraint
 
 
 def add_constraint_operation(draft: Draft, operation: AddConstraintOperation) -> None:
@@ -209,9 +210,7 @@ def _add_not_null(draft: Draft, table: Table, constraint: Constraint, only: bool
 
 def not_null_column(table: Table, name: str) -> Table:
     """``table`` with that column known to hold no nulls."""
-    columns = tuple([
-        replace(c, not_null=True) if c.name == name and not c.not_null else c for c in table.columns
-    ])
+    columns = tuple([replace(c, not_null=True) if c.name == name and not c.not_null else c for c in table.columns])
     if not table.complete and all(c.name != name for c in columns):
         columns = (*columns, Column(name, not_null=True, complete=False))
     return replace(table, columns=columns)
@@ -318,7 +317,8 @@ def _with_key(draft: Draft, table: Table, stored: Constraint) -> Table:
 
 def _key_columns_of_descendants(draft: Draft, table: Table, stored: Constraint) -> None:
     if stored.kind == "primary_key":
-        for child in draft.descendants(table.name):
+        for descendant in draft.descendants(table.name):
+            child = descendant
             for column in stored.columns:
                 child = not_null_column(child, column)
             draft.put(child)
@@ -330,7 +330,7 @@ def _add_key_using_index(draft: Draft, table: Table, constraint: Constraint) -> 
     name = constraint.name or written.name
     index = draft.get(written)
     final = Name(table.name.schema, name)
-    if index is None or final != written and draft.known(final) is not None:
+    if index is None or (final != written and draft.known(final) is not None):
         raise Refused
     if isinstance(index, Index):
         if index.table != table.name or index.constraint is not None or not index.unique:
@@ -424,9 +424,9 @@ def _clear_not_null(draft: Draft, table: Name, columns: tuple[str, ...], only: b
 
 
 def remove_constraint(
-    draft: Draft, table_name: Name, constraint: Constraint, *, cascade: bool, only: bool = False
+    draft: Draft, table_name: Name, constraint: Constraint, *, cascade: bool, only: bool = False, copies: bool = True
 ) -> None:
-    """Take a constraint out of one table, its index too, and its copies out of the descendants.
+    """Take a constraint out of one table, its index too, and (unless not ``copies``) its copies out of the descendants.
 
     Raises:
         Refused: foreign keys of other tables rest on it and ``cascade`` is False.
@@ -441,7 +441,7 @@ def remove_constraint(
     draft.put(replace(table, constraints=tuple([c for c in table.constraints if c != constraint])))
     if constraint.kind in _KEYS and constraint.index is not None:
         _remove_key_index(draft, constraint.index)
-    elif constraint.kind != "check" or not constraint.no_inherit:
+    elif copies:
         _remove_copies(draft, table_name, constraint, only)
 
 

@@ -8,7 +8,7 @@ refuse raises `Refused`, and the draft is thrown away.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from immutables import Map
@@ -34,6 +34,7 @@ from dflint.model.dependencies import (
 )
 from dflint.model.expressions import Type
 from dflint.model.names import Name
+from dflint.model.operations.base import Operation
 from dflint.model.session import Session
 
 Touched = tuple[str, Name | str]
@@ -43,7 +44,7 @@ P = TypeVar("P")
 _NO_MEMBERS: Map[tuple[str, Name], bool] = Map()
 
 
-class Refused(Exception):
+class Refused(Exception):  # noqa: N818  (it is control flow, never shown)
     """PostgreSQL would refuse the statement, or nothing is known of what it would change: the catalog stays."""
 
 
@@ -53,6 +54,7 @@ class Draft:
     Attributes:
         path: the session's search_path.
         version: server major version.
+        together: every operation of the statement that the operation is part of, if the caller said.
         touched: what was written, as (name of the map, key), if somebody wants to know; else None.
     """
 
@@ -73,6 +75,7 @@ class Draft:
         "relations",
         "routines",
         "schemas",
+        "together",
         "touched",
         "types",
         "users_of_routine",
@@ -100,6 +103,7 @@ class Draft:
         self.users_of_routine = catalog.users_of_routine
         self.owners_of_constraint = catalog.owners_of_constraint
         self.members_of = catalog.members_of
+        self.together: Sequence[Operation] = ()
         self.touched: set[Touched] | None = None
         self._changed = False
 
@@ -195,7 +199,7 @@ class Draft:
 
     # --- reading --------------------------------------------------------------------------------------------------
 
-    def get(self, name: Name) -> Relation | None | Unknown:
+    def get(self, name: Name) -> Relation | Unknown | None:
         """The relation of exactly that name; None: known not to exist."""
         return self.relations.get(name, None if self.closed else UNKNOWN)
 
@@ -285,6 +289,11 @@ class Draft:
         self.closed = False
         if name in self.relations:
             self.relations = self.relations.delete(name)
+
+    def forget_quietly(self, name: Name) -> None:
+        """Make a relation unknown where the catalog can say so; one that lists everything then lists it no more."""
+        if self.relations.get(name) is None:
+            self.forget(name)
 
     def put_type(self, found: UserType) -> None:
         """Write a type under its name."""

@@ -1,4 +1,4 @@
-"""Removing objects, and what PostgreSQL takes along: with CASCADE whatever depends on them, without it only their parts."""
+"""Removing objects, and what goes with them: with CASCADE whatever depends on them, without it only their parts."""
 
 from __future__ import annotations
 
@@ -162,7 +162,8 @@ def remove_column(draft: Draft, table: Table, name: str, *, cascade: bool) -> No
     strip_references(draft, table.name, (name,), cascade)
     for constraint in table.constraints:
         if name in constraint.columns or mentions_column(constraint.expression, name):
-            remove_constraint(draft, table.name, constraint, cascade=cascade)
+            # A child's copy of a check goes with the child's column only, if it goes.
+            remove_constraint(draft, table.name, constraint, cascade=cascade, copies=constraint.kind != "check")
     for index_name in draft.indexes_of.get(table.name, ()):
         if index_uses_column(draft.known(index_name), name):
             remove_index(draft, index_name, cascade=cascade)
@@ -192,5 +193,3 @@ def _drop_readers(draft: Draft, table: Name, column: str) -> None:
             drop_relations(draft, [name], cascade=True)
         else:
             draft.forget(name)
-
-

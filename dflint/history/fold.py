@@ -7,6 +7,7 @@ handed a `Context` and remember nothing.
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
@@ -31,6 +32,7 @@ from dflint.model.operations.session import (
     SetVariable,
 )
 from dflint.model.session import Session, Setting, Transaction
+from dflint.sql.parse import text_start
 
 _AUTOCOMMIT = Transaction("none")
 _NONE: frozenset[Name] = frozenset()
@@ -121,45 +123,59 @@ class Fold:
     def _section(
         self, text: bytes, section: Section, statements: Sequence[Statement], assume: bool
     ) -> Iterator[Context]:
-        if section.wrapping != "batch" or self._outer.kind != "runner":
+        words = _Words(text)
+        around = self._around(section, statements, words, assume)
+        in_batch = around is not None and section.wrapping == "batch" and not assume
+        if not (in_batch and self._outer.kind == "runner"):
             self._close_transaction()
-            self._outer = self._outer_transaction(section, statements, assume)
-            self._open(self._outer)
-        alone = [re.compile(pattern.encode()) for pattern in section.alone]
-        for statement in statements:
-            stands_alone = bool(alone) and _matches(text, statement, alone)
-            if stands_alone:
+        alone = _patterns(section.alone)
+        for unit in _units(section, statements) if around is None else (statements,):
+            if around is None:
+                self._outer = self._implicit(section, len(unit))
+                self._open(self._outer)
+            elif self._outer.kind != "runner":
+                self._outer = around
+                self._open(around)
+            for statement in unit:
+                stands_alone = bool(alone) and words.match(statement, alone)
+                if stands_alone:
+                    self._close_transaction()
+                for operation in statement.operations:
+                    context = self._context(operation, statement, section, statements)
+                    yield context
+                    self._advance(operation, context)
+                if stands_alone:
+                    self._open(self._outer)
+            if around is None and self._outer.kind == "implicit":
                 self._close_transaction()
-            for operation in statement.operations:
-                context = self._context(operation, statement, section, statements)
-                yield context
-                self._advance(operation, context)
-            if stands_alone:
-                self._open_outer_again()
         end = statements[-1].end if statements else section.span.end
         yield self._context(EndOfFile(), Statement(len(statements), end, end, ()), section, statements)
-        if section.wrapping != "batch":
+        if not in_batch:
             self._close_transaction()
             self._outer = _AUTOCOMMIT
 
-    def _outer_transaction(self, section: Section, statements: Sequence[Statement], assume: bool) -> Transaction:
+    def _around(
+        self, section: Section, statements: Sequence[Statement], words: _Words, assume: bool
+    ) -> Transaction | None:
+        """The transaction that is opened round the whole section, None for none."""
         name = self._runner.name
         if assume:
             return Transaction("runner", reason="--assume-in-transaction says that each file runs in a transaction")
-        if section.wrapping == "section":
-            return Transaction("runner", reason=section.reason or f"{name} runs each file in a transaction")
-        if section.wrapping == "batch":
-            return Transaction(
-                "runner", reason=section.reason or f"{name} runs all pending migrations in one transaction"
-            )
-        count = len(statements)
-        if section.wire in ("string", "pipeline") and count > 1:
-            how = "as one string" if section.wire == "string" else "as one batch"
-            reason = f"{name} sends these {count} statements {how}, which makes PostgreSQL run them in one transaction"
-            return Transaction(
-                "implicit", reason=reason, statements=count, failed_marker=section.marker is not None
-            )
-        return _AUTOCOMMIT
+        if section.wrapping == "none":
+            return None
+        unwraps = _patterns(section.unwraps)
+        if unwraps and any(words.match(statement, unwraps) for statement in statements):
+            return None
+        default = "each file in a transaction" if section.wrapping == "section" else "all files in one transaction"
+        return Transaction("runner", reason=section.reason or f"{name} runs {default}")
+
+    def _implicit(self, section: Section, count: int) -> Transaction:
+        """The transaction that PostgreSQL makes of several statements that arrive together."""
+        if count < 2 or not (section.chunks or section.wire in ("string", "pipeline")):
+            return _AUTOCOMMIT
+        how = "as one batch" if section.wire == "pipeline" else "as one string"
+        reason = f"{self._runner.name} sends {count} statements {how}, which PostgreSQL runs in one transaction"
+        return Transaction("implicit", reason=reason, statements=count, failed_marker=section.marker is not None)
 
     def _context(
         self, operation: Operation, statement: Statement, section: Section, statements: Sequence[Statement]
@@ -247,11 +263,6 @@ class Fold:
         self._log = []
         self._saved = []
         self.session = self._lasting
-
-    def _open_outer_again(self) -> None:
-        # In one string or batch, what follows a COMMIT is a new implicit transaction; a runner's own is simply over.
-        if self._outer.kind == "implicit" or self._outer.kind == "runner":
-            self._open(self._outer)
 
     def begin(self, _operation: Begin) -> None:
         """BEGIN; inside a transaction it is a warning, in an implicit one it makes it explicit."""
@@ -384,6 +395,33 @@ def _created_name(operation: Operation, session: Session) -> Name | None:
     return Name(session.search_path[0] if session.search_path else "public", target.name)
 
 
-def _matches(text: bytes, statement: Statement, patterns: Sequence[re.Pattern[bytes]]) -> bool:
-    sql = b" ".join(text[statement.start : statement.end].split()).lower()
-    return any(pattern.search(sql) for pattern in patterns)
+def _units(section: Section, statements: Sequence[Statement]) -> Iterator[Sequence[Statement]]:
+    """The statements that reach the server together."""
+    if section.chunks:
+        ends = [chunk.end for chunk in section.chunks]
+        groups: dict[int, list[Statement]] = {}
+        for statement in statements:
+            groups.setdefault(bisect_left(ends, statement.end), []).append(statement)
+        yield from groups.values()
+    elif section.wire in ("string", "pipeline"):
+        yield statements
+    else:
+        for statement in statements:
+            yield (statement,)
+
+
+def _patterns(expressions: Sequence[str]) -> list[re.Pattern[str]]:
+    return [re.compile(expression) for expression in expressions]
+
+
+class _Words:
+    """The statements of a text as patterns see them: from the first word, in lower case, single blanks."""
+
+    def __init__(self, text: bytes) -> None:
+        self._text = text
+
+    def match(self, statement: Statement, patterns: Sequence[re.Pattern[str]]) -> bool:
+        """Whether one of the patterns matches at the statement's start."""
+        sql = self._text[text_start(self._text, statement) : statement.end]
+        words = b" ".join(sql.split()).decode("utf-8", "replace").lower()
+        return any(pattern.match(words) for pattern in patterns)

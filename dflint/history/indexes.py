@@ -20,7 +20,7 @@ def create_index(draft: Draft, operation: CreateIndex) -> None:
     """
     table_name = draft.resolve(operation.target)
     table = draft.get(table_name)
-    if not (isinstance(table, Table) or table is UNKNOWN or isinstance(table, View) and table.materialized):
+    if not (isinstance(table, Table) or table is UNKNOWN or (isinstance(table, View) and table.materialized)):
         raise Refused
     schema = table_name.schema or ""
     if operation.name is not None:
@@ -65,9 +65,7 @@ def index_uses_column(index: Relation | None, column: str) -> bool:
     """Whether the index has or reads that column of its table."""
     if not isinstance(index, Index):
         return False
-    return (
-        column in element_columns(index.elements) or column in index.include or mentions_column(index.where, column)
-    )
+    return column in element_columns(index.elements) or column in index.include or mentions_column(index.where, column)
 
 
 def key_columns(index: Index) -> tuple[str, ...]:
@@ -166,9 +164,9 @@ def _attach(draft: Draft, index: Index, parent: Index) -> None:
     draft.put(replace(index, parents=(parent.name,)))
     table = draft.known_table(index.table)
     if table is not None and index.constraint is not None:
-        constraints = tuple([
-            replace(c, local=False, inherited=1) if c.name == index.constraint else c for c in table.constraints
-        ])
+        constraints = tuple(
+            [replace(c, local=False, inherited=1) if c.name == index.constraint else c for c in table.constraints]
+        )
         draft.put(replace(table, constraints=constraints))
 
 
@@ -206,9 +204,11 @@ def detach_indexes(draft: Draft, partition: Name) -> None:
         if isinstance(index, Index) and index.parents:
             draft.put(replace(index, parents=()))
             if table is not None and index.constraint is not None:
-                constraints = tuple([
-                    replace(c, local=True, inherited=0) if c.name == index.constraint else c
-                    for c in table.constraints
-                ])
+                constraints = tuple(
+                    [
+                        replace(c, local=True, inherited=0) if c.name == index.constraint else c
+                        for c in table.constraints
+                    ]
+                )
                 table = replace(table, constraints=constraints)
                 draft.put(table)

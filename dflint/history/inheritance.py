@@ -24,9 +24,7 @@ def require_no_cycle(draft: Draft, name: Name, parents: Iterable[Name]) -> None:
             raise Refused
 
 
-def inherited_columns(
-    draft: Draft, parents: tuple[Name, ...], *, partition: bool
-) -> tuple[tuple[Column, ...], bool]:
+def inherited_columns(draft: Draft, parents: tuple[Name, ...], *, partition: bool) -> tuple[tuple[Column, ...], bool]:
     """The columns a new child takes from its parents, and whether they are all known."""
     merged: dict[str, Column] = {}
     complete = True
@@ -224,10 +222,12 @@ def detach_partition(draft: Draft, operation: DetachPartition) -> None:
     parent = draft.known_table(parent_name)
     cloned = {t.name for t in parent.triggers if t.for_each_row} if parent is not None else set()
     triggers = tuple([trigger for trigger in released.triggers if trigger.name not in cloned])
-    foreign_keys = tuple([
-        replace(c, local=True, inherited=0) if c.kind == "foreign_key" and c.inherited else c
-        for c in released.constraints
-    ])
+    foreign_keys = tuple(
+        [
+            replace(c, local=True, inherited=0) if c.kind == "foreign_key" and c.inherited else c
+            for c in released.constraints
+        ]
+    )
     draft.put(replace(released, bound=None, detach_pending=False, triggers=triggers, constraints=foreign_keys))
     detach_indexes(draft, name)
 
@@ -240,9 +240,9 @@ def _released(draft: Draft, child: Table, parent_name: Name) -> Table:
         child,
         parents=tuple([name for name in child.parents if name != parent_name]),
         columns=tuple([_less_column(c) if c.name in columns and c.inherited else c for c in child.columns]),
-        constraints=tuple([
-            _less_constraint(c) if c.inherited and _matching(c, checks) is not None else c for c in child.constraints
-        ]),
+        constraints=tuple(
+            [_less_constraint(c) if c.inherited and _matching(c, checks) is not None else c for c in child.constraints]
+        ),
     )
 
 

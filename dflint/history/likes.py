@@ -55,17 +55,16 @@ def copy_like(draft: Draft, name: Name, like: Like) -> None:
     if "constraints" in like.including:
         for constraint in source.constraints:
             table = draft.known_table(name)
-            if constraint.kind == "check" and table is not None:
-                if all(old.name != constraint.name for old in table.constraints):
-                    copy = replace(constraint, local=True, inherited=0, validated=constraint.enforced)
-                    draft.put(with_constraint(table, copy))
+            if constraint.kind != "check" or table is None:
+                continue
+            if all(old.name != constraint.name for old in table.constraints):
+                copy = replace(constraint, local=True, inherited=0, validated=constraint.enforced)
+                draft.put(with_constraint(table, copy))
     if "indexes" in like.including:
         # The server takes the primary key first and the others in the order they were made, which is not kept.
         keys = [c for c in source.constraints if c.index is not None]
         for constraint in sorted(keys, key=lambda constraint: constraint.kind != "primary_key"):
-            add_constraint(
-                draft, name, replace(constraint, name=None, index=None, local=True, inherited=0)
-            )
+            add_constraint(draft, name, replace(constraint, name=None, index=None, local=True, inherited=0))
         for index_name in draft.indexes_of.get(source.name, ()):
             index = draft.known(index_name)
             if isinstance(index, Index) and index.constraint is None:

@@ -59,8 +59,10 @@ def _choose(first: str, second: str | None, label: str, taken: Callable[[str], b
 def relation_name(
     draft: Draft, schema: str, first: str, second: str | None, label: str, *, constraint: bool = False
 ) -> str:
-    """A name for a sequence or an index that no known relation (and, for a constraint's index, no known constraint) of
-    the schema has."""
+    """A name for a sequence or an index that no known relation of the schema has.
+
+    ``constraint``: it is for a constraint too, so no known constraint of the schema may have it either.
+    """
 
     def taken(name: str) -> bool:
         qualified = Name(schema, name)
@@ -71,7 +73,7 @@ def relation_name(
     return _choose(first, second, label, taken)
 
 
-def constraint_name(
+def constraint_name(  # noqa: PLR0917  (the parts of a name, in order)
     draft: Draft, schema: str, table: str, column: str | None, label: str, others: Iterable[str] = ()
 ) -> str:
     """A name for a constraint without an index that no known constraint of the schema has, nor ``others``."""

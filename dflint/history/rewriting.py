@@ -19,13 +19,14 @@ def rewritten(expr: Expr, change: Callable[[Expr], Expr]) -> Expr:
     """``expr`` with every part replaced by what ``change`` makes of it, innermost first."""
     done: list[Expr] = []
     for part in reversed(list(expr.walk())):
-        count = len(part.args)
-        if count:
-            args = tuple(reversed(done[-count:]))
-            del done[-count:]
-            if any(new is not old for new, old in zip(args, part.args, strict=True)):
-                part = replace(part, args=args)
-        done.append(change(part))
+        args = part.args
+        if args:
+            inner = tuple(reversed(done[-len(args) :]))
+            del done[-len(args) :]
+            same = all(new is old for new, old in zip(inner, args, strict=True))
+            done.append(change(part if same else replace(part, args=inner)))
+        else:
+            done.append(change(part))
     return done[0]
 
 

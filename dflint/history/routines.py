@@ -118,8 +118,10 @@ def _is_true(value: str | None) -> bool:
 
 
 def put_overload(draft: Draft, old: Routine, new: Routine | None) -> None:
-    """Replace one overload, or (None) take it away; without any known one left the name becomes unknown, because the
-    database may hold others."""
+    """Replace one overload, or (None) take it away.
+
+    Without any known one left the name becomes unknown, because the database may hold others.
+    """
     known = draft.routines.get(old.name) or ()
     if new is not None:
         draft.put_routines(old.name, tuple([new if routine is old else routine for routine in known]))
@@ -131,9 +133,7 @@ def put_overload(draft: Draft, old: Routine, new: Routine | None) -> None:
         draft.remove_routines(old.name, forget=not draft.closed)
 
 
-def drop_routine(
-    draft: Draft, target: Name, arguments: tuple[Type, ...] | None, *, cascade: bool, if_exists: bool
-) -> None:
+def drop_routine(draft: Draft, target: Name, arguments: tuple[Type, ...] | None, *, cascade: bool) -> None:
     """DROP FUNCTION and its kin; triggers that call the function need CASCADE."""
     name = draft.resolve_routine(target)
     known = draft.routines.get(name) or ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from msgspec.structs import replace
 
 from dflint.history.draft import Draft, Refused
@@ -42,7 +44,7 @@ def drop_schema(draft: Draft, name: str, *, cascade: bool) -> None:
         elif where == "routines":
             for routine in draft.routines.get(member) or ():
                 types = tuple([p.type for p in routine.parameters if p.mode in ("in", "inout", "variadic")])
-                drop_routine(draft, member, types, cascade=True, if_exists=True)
+                drop_routine(draft, member, types, cascade=True)
             draft.remove_routines(member)
     draft.put_schema(name, None)
     for key, extension in list(draft.extensions.items()):
@@ -59,9 +61,10 @@ def create_extension(draft: Draft, operation: CreateExtension) -> None:
     name = operation.target.name
     if draft.extensions.get(name) is not None:
         raise Refused
-    schema = operation.schema or draft.creation_schema()
-    known = name in draft.extensions or draft.closed or not operation.if_not_exists
-    draft.put_extension(name, Extension(name, schema if known else operation.schema, operation.version))
+    # With IF NOT EXISTS it may have been there before, in another schema.
+    absent = name in draft.extensions or draft.closed or not operation.if_not_exists
+    schema = operation.schema or (draft.creation_schema() if absent else None)
+    draft.put_extension(name, Extension(name, schema, operation.version))
 
 
 def create_publication(draft: Draft, operation: CreatePublication) -> None:
@@ -95,12 +98,25 @@ def alter_publication(draft: Draft, operation: AlterPublication) -> None:
     draft.put_publication(publication.name, changed)
 
 
-# --- objects without a type of their own --------------------------------------------------------------------------------
+# --- objects without a type of their own ----------------------------------------------------------------------------
 
 #: Kinds whose names stand in no schema.
-_GLOBAL = frozenset(
-    """role database tablespace server foreign_data_wrapper language event_trigger access_method subscription cast
-    transform user_mapping""".split()
+_GLOBAL: Final = frozenset(
+    {
+        "access_method",
+        "cast",
+        "database",
+        "event_trigger",
+        "fdw",
+        "foreign_data_wrapper",
+        "language",
+        "role",
+        "server",
+        "subscription",
+        "tablespace",
+        "transform",
+        "user_mapping",
+    }
 )
 
 
@@ -133,9 +149,7 @@ def create_other(draft: Draft, operation: CreateOther) -> None:
     draft.put_other(identity, True)
 
 
-def drop_other(
-    draft: Draft, kind: str, target: Name | None, arguments: tuple[Type, ...] | None, detail: str
-) -> None:
+def drop_other(draft: Draft, kind: str, target: Name | None, arguments: tuple[Type, ...] | None, detail: str) -> None:
     """DROP of such an object."""
     identity = other_identity(draft, kind, target, arguments, detail)
     if identity is None:

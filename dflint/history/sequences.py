@@ -58,9 +58,7 @@ def _owned(draft: Draft, sequence: Sequence, options: SequenceOptions) -> Sequen
 def merged_options(old: SequenceOptions, given: SequenceOptions) -> SequenceOptions:
     """The lasting options after ALTER SEQUENCE or ALTER COLUMN … SET."""
     lasting = ("type", "increment", "start", "cache", "cycle")
-    changes: dict[str, Any] = {
-        field: value for field in lasting if (value := getattr(given, field)) is not None
-    }
+    changes: dict[str, Any] = {field: value for field in lasting if (value := getattr(given, field)) is not None}
     for bound in ("minimum", "maximum"):
         if getattr(given, bound) is not None:
             changes |= {bound: getattr(given, bound), "no_" + bound: False}

@@ -254,11 +254,10 @@ def set_tablespace(draft: Draft, operation: SetTablespace) -> None:
 
 def move_all_in_tablespace(draft: Draft, operation: MoveAllInTablespace) -> None:
     """ALTER … ALL IN TABLESPACE: it names no relation, so every one is looked at."""
-    kind = Index if operation.object_kind == "index" else Table
+    kind: type[Table | Index] = Index if operation.object_kind == "index" else Table
     for relation in list(draft.relations.values()):
-        if isinstance(relation, Table | Index) and isinstance(relation, kind):
-            if relation.tablespace == operation.source:
-                draft.put(replace(relation, tablespace=operation.destination))
+        if isinstance(relation, kind) and relation.tablespace == operation.source:
+            draft.put(replace(relation, tablespace=operation.destination))
 
 
 def set_access_method(draft: Draft, operation: SetAccessMethod) -> None:

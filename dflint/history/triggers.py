@@ -11,7 +11,7 @@ from dflint.model.operations.objects import AlterPolicy, CreatePolicy, CreateRul
 from dflint.model.operations.tables import SetRuleState, SetTriggerState
 
 
-def attachable(draft: Draft, target: Name, if_exists: bool = False) -> Table | View | None:
+def attachable(draft: Draft, target: Name) -> Table | View | None:
     """The table or view that has, or gets, the thing; None when it is unknown whether it is a table or a view.
 
     Raises:
@@ -108,10 +108,12 @@ def set_trigger_state(draft: Draft, operation: SetTriggerState) -> None:
     for name in draft.family(table.name, operation.only):
         member = table if name == table.name else draft.known_table(name)
         if member is not None:
-            triggers = tuple([
-                replace(t, state=operation.state) if not one or t.name == operation.trigger else t
-                for t in member.triggers
-            ])
+            triggers = tuple(
+                [
+                    replace(t, state=operation.state) if not one or t.name == operation.trigger else t
+                    for t in member.triggers
+                ]
+            )
             draft.put(replace(member, triggers=triggers))
 
 

@@ -131,10 +131,12 @@ def alter_attribute_type(draft: Draft, operation: AlterAttributeType) -> None:
     if all(attribute.name != operation.attribute for attribute in kind.attributes):
         raise Refused
     new_type = draft.resolve_type(operation.type)
-    attributes = tuple([
-        replace(a, type=new_type, collation=operation.collation) if a.name == operation.attribute else a
-        for a in kind.attributes
-    ])
+    attributes = tuple(
+        [
+            replace(a, type=new_type, collation=operation.collation) if a.name == operation.attribute else a
+            for a in kind.attributes
+        ]
+    )
     draft.put(replace(kind, attributes=attributes))
 
 
@@ -177,9 +179,7 @@ def _with_not_null(draft: Draft, domain: Domain, constraint: Constraint | None) 
     if draft.version < 17 or any(old.kind == "not_null" for old in domain.constraints):
         return replace(domain, not_null=True)
     constraint = constraint or Constraint("not_null")
-    name = constraint.name or constraint_name(
-        draft, domain.name.schema or "", domain.name.name, None, "not_null"
-    )
+    name = constraint.name or constraint_name(draft, domain.name.schema or "", domain.name.name, None, "not_null")
     stored = replace(constraint, name=name, columns=(), at=-1)
     return replace(domain, not_null=True, constraints=(*domain.constraints, stored))
 

@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from dflint.history.draft import Draft, Refused
 from dflint.model.catalog import UNKNOWN, Table, View
-from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.operations.objects import CreateMaterializedView, CreateView, RefreshMaterializedView
 from dflint.model.schema import Column, Query
@@ -58,79 +57,60 @@ def refresh_materialized_view(draft: Draft, operation: RefreshMaterializedView) 
 def stored_query(
     draft: Draft, query: Query, column_names: tuple[str, ...] = ()
 ) -> tuple[Query, tuple[Column, ...] | None]:
-    """The query with the relations it reads resolved, and its output columns, None when they cannot be told."""
-    reads = tuple(dict.fromkeys([draft.resolve(read) for read in query.reads]))
-    stored = replace(query, reads=reads, writes=tuple([draft.resolve(name) for name in query.writes]))
-    found = _expanded(draft, query, reads)
-    if found is None:
-        return stored, None
-    columns: list[Column] = []
-    for place, (name, source) in enumerate(found):
-        if place < len(column_names):
-            name = column_names[place]
-        if name is None:
-            return stored, None
-        columns.append(Column(name, type=source.type if source is not None else None))
-    if len(column_names) > len(columns):
+    """The query with its names resolved and ``*`` expanded, and its output columns, None when they cannot be told.
+
+    Raises:
+        Refused: ``column_names`` are more than the columns.
+    """
+    reads = {read: draft.resolve(read) for read in query.reads}
+    by_text = {str(read): resolved for read, resolved in reads.items()}
+    output: list[tuple[str | None, Name | None]] = []
+    columns: list[Column] | None = [] if query.columns else None
+    for written, source in query.columns:
+        if written == "*":
+            relation = draft.resolve(source) if source is not None else None
+            found = _relation_columns(draft, relation)
+            if relation is None or found is None:
+                output.append((written, relation))
+                columns = None
+                continue
+        else:
+            relation = by_text.get(source.schema or "") if source is not None else None
+            found = (_source_column(draft, relation, source, written),)
+        for column in found:
+            name = column_names[len(output)] if columns is not None and len(output) < len(column_names) else column.name
+            origin = column.name if source is None or written == "*" else source.name
+            output.append((name or None, Name(str(relation), origin) if relation is not None else None))
+            if columns is not None:
+                columns.append(Column(name, type=column.type))
+    if columns is not None and len(column_names) > len(columns):
         raise Refused
-    return stored, tuple(columns)
+    stored = replace(
+        query,
+        reads=tuple(dict.fromkeys(reads.values())),
+        columns=tuple(output),
+        writes=tuple([draft.resolve(name) for name in query.writes]),
+    )
+    # A column without a name: PostgreSQL has one for it, which is not known.
+    return stored, None if columns is None or any(not column.name for column in columns) else tuple(columns)
 
 
-def _expanded(
-    draft: Draft, query: Query, reads: tuple[Name, ...]
-) -> list[tuple[str | None, Column | None]] | None:
-    """Every output column with its name and the column it comes from; None when a ``*`` cannot be expanded."""
-    if not query.columns:
-        return None
-    found: list[tuple[str | None, Column | None]] = []
-    for name, source in query.columns:
-        if name != "*":
-            found.append((name, _source_column(draft, source, query, reads)))
-            continue
-        relation = _read(source, query, reads)
-        columns = _relation_columns(draft, relation) if relation is not None else None
-        if columns is None:
-            return None
-        found.extend((column.name, column) for column in columns)
-    return found
+def _source_column(draft: Draft, relation: Name | None, source: Name | None, name: str | None) -> Column:
+    """An output column, with the type of the column it comes from where that is known."""
+    for column in _relation_columns(draft, relation) or ():
+        if source is not None and column.name == source.name:
+            return Column(name or "", type=column.type)
+    return Column(name or "")
 
 
-def _read(written: Name | None, query: Query, reads: tuple[Name, ...]) -> Name | None:
-    """The relation that ``written.*`` (None: ``*``) means; None when that cannot be told."""
-    if written is None:
-        return reads[0] if len(reads) == 1 and len(query.reads) == 1 and not query.functions else None
-    meant = [
-        resolved
-        for read, resolved in zip(query.reads, reads, strict=False)
-        if read.name == written.name and (written.schema is None or written.schema in (read.schema, resolved.schema))
-    ]
-    return meant[0] if len(meant) == 1 and len(query.reads) == len(reads) else None
-
-
-def _source_column(draft: Draft, source: Name | None, query: Query, reads: tuple[Name, ...]) -> Column | None:
-    if source is None:
-        return None
-    relation = _read(Name(None, source.schema) if source.schema is not None else None, query, reads)
-    for column in (_relation_columns(draft, relation) if relation is not None else None) or ():
-        if column.name == source.name:
-            return column
-    return None
-
-
-def _relation_columns(draft: Draft, name: Name) -> tuple[Column, ...] | None:
-    relation = draft.known(name)
+def _relation_columns(draft: Draft, name: Name | None) -> tuple[Column, ...] | None:
+    relation = draft.known(name) if name is not None else None
     if isinstance(relation, Table):
         return relation.columns if relation.complete else None
     return relation.columns if isinstance(relation, View) else None
 
 
-def shows_column(view: View, relation: Name, column: str) -> bool | None:
-    """Whether a view that reads ``relation`` uses that column of it; None when that cannot be told."""
-    for name, source in view.query.columns:
-        if source is None or name == "*" or source.name != column:
-            continue
-        if source.schema == relation.name or (source.schema is None and len(view.query.reads) == 1):
-            return True
-    return None
-
-
+def shows_column(view: View, relation: Name, column: str) -> bool:
+    """Whether that column of ``relation`` is certainly among those the view shows."""
+    shown = Name(str(relation), column)
+    return any(source == (relation if name == "*" else shown) for name, source in view.query.columns)

@@ -15,6 +15,7 @@ A *link* is one entry of a reverse map: the map's name and the key under which t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeVar
 
 from immutables import Map
 from msgspec.structs import replace
@@ -36,6 +37,8 @@ from dflint.model.names import Name
 from dflint.model.schema import Column, Constraint
 
 Link = tuple[str, Name]
+K = TypeVar("K")
+V = TypeVar("V")
 
 _SEQUENCE_FUNCTIONS = frozenset({"nextval", "currval", "setval"})
 
@@ -175,5 +178,15 @@ def with_reverse_maps(catalog: Catalog) -> Catalog:
     for name, routines in catalog.routines.items():
         if routines:
             members.setdefault(name.schema or "", {})["routines", name] = True
-    maps = {kind: Map({key: tuple(sorted(set(names))) for key, names in found.items()}) for kind, found in listed.items()}
-    return replace(catalog, members_of=Map({schema: Map(found) for schema, found in members.items()}), **maps)
+    maps: dict[str, Map[Name, tuple[Name, ...]]] = {}
+    for kind, found_links in listed.items():
+        entries: dict[Name, tuple[Name, ...]] = {}
+        for key, names in found_links.items():
+            entries[key] = tuple(sorted(names))
+        maps[kind] = _map(entries)
+    members_of = _map({schema: _map(found_members) for schema, found_members in members.items()})
+    return replace(catalog, members_of=members_of, **maps)
+
+
+def _map(entries: dict[K, V]) -> Map[K, V]:
+    return Map(list(entries.items()))

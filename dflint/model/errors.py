@@ -6,6 +6,8 @@ bug, and is reported as one.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 
 class DflintError(Exception):
     """Base of all errors dflint raises on purpose.
@@ -52,6 +54,22 @@ class ConfigError(DflintError):
     """The configuration is malformed."""
 
 
+class ConfigErrors(ConfigError):
+    """Several things wrong with the configuration, reported at once.
+
+    Attributes:
+        errors: one for each, by line.
+    """
+
+    def __init__(self, errors: list[ConfigError]) -> None:
+        first = errors[0]
+        super().__init__(first.message, file=first.file, line=first.line, column=first.column, remedy=first.remedy)
+        self.errors = tuple(sorted(errors, key=lambda error: (error.file or "", error.line or 0)))
+
+    def __str__(self) -> str:
+        return "\n".join(str(error) for error in self.errors)
+
+
 class RuleError(DflintError):
     """A rule, fact or recipe file is malformed, or names something that does not exist."""
 
@@ -78,3 +96,11 @@ class PluginError(DflintError):
 
 class ParserUnavailable(DflintError):
     """No usable libpg_query was found, or the one found has another ABI."""
+
+
+def nearest(name: str, known: Iterable[str]) -> str | None:
+    """A remedy for a name that does not exist: ``did you mean 'x'?``; None when no known name is close."""
+    from difflib import get_close_matches
+
+    matches = get_close_matches(name, list(known), n=1)
+    return f"did you mean {matches[0]!r}?" if matches else None

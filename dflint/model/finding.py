@@ -15,7 +15,11 @@ LEVELS: tuple[Level, ...] = ("error", "warning", "info")
 
 
 class Finding(Struct, frozen=True):
-    """One thing said about one operation. Lines and columns are 1-based, columns count code points."""
+    """One thing said about one operation.
+
+    Lines and columns are 1-based, columns count code points, the end is exclusive. ``fix`` is the rule's advice with
+    its placeholders filled in, "" where there is none.
+    """
 
     rule: str
     level: Level
@@ -35,6 +39,24 @@ class Finding(Struct, frozen=True):
     facts: tuple[str, ...] = ()
     recipes: tuple[str, ...] = ()
     fingerprint: str = ""
+    fix: str = ""
+
+
+class RuleCard(Struct, frozen=True):
+    """What a reader of a report wants to know about a rule that spoke.
+
+    Attributes:
+        title: one line, no full stop.
+        why: the mechanism, for people.
+        level: the rule's own; a finding's may be lower.
+    """
+
+    id: str
+    title: str
+    why: str = ""
+    level: Level = "warning"
+    hazards: tuple[str, ...] = ()
+    tags: tuple[str, ...] = ()
 
 
 class ReadError(Struct, frozen=True):
@@ -72,7 +94,9 @@ class Report(Struct, frozen=True):
         runners: the runner of each migration folder judged, by folder path.
         files: paths of the files judged, sorted.
         replayed: number of files that were only replayed as history.
+        findings: sorted by file, line, column and rule.
         suppressed: number of findings silenced by inline directives.
+        rules: one card for each rule that a finding names, sorted by id.
     """
 
     pg_version: int
@@ -84,3 +108,4 @@ class Report(Struct, frozen=True):
     coverage: Coverage = Coverage()
     replayed: int = 0
     suppressed: int = 0
+    rules: tuple[RuleCard, ...] = ()

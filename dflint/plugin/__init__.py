@@ -4,6 +4,7 @@ A plugin needs nothing but this package and `dflint.model`. The plugins that com
 """
 
 from dflint.plugin.hookspecs import hookimpl
+from dflint.plugin.reporters import Output, Reporter
 from dflint.plugin.sources import Claim, Directory, MigrationFile, Sections, Source
 
-__all__ = ["Claim", "Directory", "MigrationFile", "Sections", "Source", "hookimpl"]
+__all__ = ["Claim", "Directory", "MigrationFile", "Output", "Reporter", "Sections", "Source", "hookimpl"]

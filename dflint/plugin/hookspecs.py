@@ -36,5 +36,5 @@ class Hooks:
 
     @hookspec
     def dflint_reporters(self) -> Mapping[str, str]:
-        """Output formats: format name -> reference to a reporter function."""
+        """Output formats: format name -> reference to a `dflint.plugin.Reporter`."""
         raise NotImplementedError

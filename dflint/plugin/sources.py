@@ -26,8 +26,11 @@ class Directory(Protocol):
     def folders(self) -> tuple[str, ...]:
         """Names of its sub-directories, sorted."""
 
+    def has(self, name: str) -> bool:
+        """Whether a regular file of that name lies in it."""
+
     def folder(self, name: str) -> Directory | None:
-        """The sub-directory of that name."""
+        """The sub-directory of that name; None when there is none."""
 
     @property
     def parent(self) -> Directory | None:

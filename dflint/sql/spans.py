@@ -39,6 +39,14 @@ def operation_span(
     return start + tokens[index].start, start + _clause_end(text, start, tokens, index)
 
 
+def comments(library: LibPgQuery, text: bytes) -> list[Token]:
+    """The comments of a text, in order; none where the scanner cannot read it."""
+    try:
+        return [token for token in library.scan(text) if token.code in COMMENT_TOKENS]
+    except GrammarError:
+        return []
+
+
 def _tokens(library: LibPgQuery, sql: bytes) -> list[Token]:
     try:
         return [token for token in library.scan(sql) if token.code not in COMMENT_TOKENS]

@@ -19,7 +19,7 @@ class Atlas:
 
     def claim(self, directory: Directory) -> Claim | None:
         """Marked by ``atlas.sum``."""
-        if "atlas.sum" not in directory.files:
+        if not directory.has("atlas.sum"):
             return None
         return Claim(Runner(self.name, reason="atlas.sum lies in the folder"), self.files(directory))
 

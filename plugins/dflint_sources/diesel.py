@@ -21,7 +21,7 @@ class Diesel:
             return None
         for name in (numbered[0], numbered[-1]):
             folder = directory.folder(name)
-            if folder is None or "up.sql" not in folder.files:
+            if folder is None or not folder.has("up.sql"):
                 return None
         found = find_above(directory, "diesel.toml")
         reason = f"its folders hold up.sql, as {numbered[-1]} does"
@@ -34,9 +34,9 @@ class Diesel:
         found: list[str] = []
         for name in sorted(directory.folders, key=_version):
             folder = None if name.startswith(".") else directory.folder(name)
-            if folder is not None and "up.sql" in folder.files:
+            if folder is not None and folder.has("up.sql"):
                 found.append(f"{name}/up.sql")
-                if "down.sql" in folder.files:
+                if folder.has("down.sql"):
                     found.append(f"{name}/down.sql")
         return tuple(found)
 
@@ -45,7 +45,7 @@ class Diesel:
         span = Span(0, len(file.text))
         turn = direction(file.path)
         notices: list[Notice] = []
-        if "metadata.toml" in file.directory.files and not _in_transaction(file, notices):
+        if file.directory.has("metadata.toml") and not _in_transaction(file, notices):
             reason = "metadata.toml says run_in_transaction = false"
             section = Section(turn, span, "none", "string", reason=reason, marker=Span(0, 0))
         else:

@@ -28,16 +28,20 @@ class Drizzle:
         return Claim(Runner(self.name, reason=reason), self.files(directory), ("meta",))
 
     def files(self, directory: Directory) -> tuple[str, ...]:
-        """What the journal lists, in its order; without a journal ``<folder>/migration.sql`` by name."""
+        """What the journal lists, in its order; without a journal ``<folder>/migration.sql`` by name.
+
+        A journal that lists none of the files there is taken as lost, and all of them as migrations.
+        """
         journal = _journal(directory)
         if journal is not None:
             present = set(directory.files)
             listed = [f"{tag}.sql" for tag in _tags(journal)]
-            return tuple(dict.fromkeys(name for name in listed if name in present))
+            run = tuple(dict.fromkeys(name for name in listed if name in present))
+            return run or natural(sql_files(directory.files))
         found = []
         for name in directory.folders:
             folder = directory.folder(name)
-            if folder is not None and "migration.sql" in folder.files:
+            if folder is not None and folder.has("migration.sql"):
                 found.append(f"{name}/migration.sql")
         return tuple(found) or natural(sql_files(directory.files))
 
@@ -56,8 +60,8 @@ class Drizzle:
 
 
 def _journal(directory: Directory) -> bytes | None:
-    meta = directory.folder("meta") if "meta" in directory.folders else None
-    return meta.read("_journal.json") if meta is not None and "_journal.json" in meta.files else None
+    meta = directory.folder("meta")
+    return meta.read("_journal.json") if meta is not None and meta.has("_journal.json") else None
 
 
 def _tags(journal: bytes) -> list[str]:
@@ -74,7 +78,7 @@ def _has_snapshots(directory: Directory) -> bool:
         return False
     for name in (folders[0], folders[-1]):
         folder = directory.folder(name)
-        if folder is None or "migration.sql" not in folder.files or "snapshot.json" not in folder.files:
+        if folder is None or not folder.has("migration.sql") or not folder.has("snapshot.json"):
             return False
     return True
 

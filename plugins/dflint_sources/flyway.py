@@ -206,7 +206,7 @@ def _toml(content: str) -> dict[str, str]:
 
 def _own_setting(directory: Directory, name: str, notices: list[Notice]) -> bool | None:
     """``executeInTransaction`` of a script's side file; None when it says nothing."""
-    content = directory.read(name) if name in directory.files else None
+    content = directory.read(name) if directory.has(name) else None
     own: bool | None = None
     for line in (content or b"").decode("utf-8", "replace").splitlines():
         key, mark, value = line.partition("=")

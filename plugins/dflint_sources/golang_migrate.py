@@ -23,11 +23,11 @@ class GolangMigrate:
         if not files:
             return None
         for here in here_and_above(directory):
-            module = here.read("go.mod") if "go.mod" in here.files else None
+            module = here.read("go.mod") if here.has("go.mod") else None
             if module is not None and _requires(module):
                 reason = f"{place(here, 'go.mod')} requires golang-migrate"
                 return Claim(Runner(self.name, reason=reason), files)
-            atlas = here.read("atlas.hcl") if "atlas.hcl" in here.files else None
+            atlas = here.read("atlas.hcl") if here.has("atlas.hcl") else None
             if atlas is not None and re.search(rb"format\s*=\s*\"?golang-migrate", atlas):
                 reason = f"{place(here, 'atlas.hcl')} writes migrations in golang-migrate's format"
                 return Claim(Runner(self.name, reason=reason), files)

@@ -28,7 +28,7 @@ class Liquibase:
         if marked is None:
             return None
         reason = f"{marked} begins with --liquibase formatted sql"
-        if "liquibase.properties" in directory.files:
+        if directory.has("liquibase.properties"):
             reason = f"{place(directory, 'liquibase.properties')} configures Liquibase, and {reason}"
         return Claim(Runner(self.name, reason=reason), self.files(directory))
 

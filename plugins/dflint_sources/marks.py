@@ -19,7 +19,7 @@ def here_and_above(directory: Directory) -> Iterator[Directory]:
         if here is None:
             return
         yield here
-        if ".git" in here.folders or ".git" in here.files:
+        if here.has(".git") or here.folder(".git") is not None:
             return
         here = here.parent
 
@@ -28,7 +28,7 @@ def find_above(directory: Directory, *names: str) -> tuple[Directory, str] | Non
     """The nearest directory, this one included, that holds a file of one of the names."""
     for here in here_and_above(directory):
         for name in names:
-            if name in here.files:
+            if here.has(name):
                 return here, name
     return None
 
@@ -53,7 +53,7 @@ def package_version(directory: Directory, *packages: str) -> tuple[str, str] | N
     Of a range it is the lower end: an older version never promises more than a newer one.
     """
     for here in here_and_above(directory):
-        content = here.read("package.json") if "package.json" in here.files else None
+        content = here.read("package.json") if here.has("package.json") else None
         if content is None:
             continue
         version = _asked_for(content, packages)
@@ -71,7 +71,9 @@ def _asked_for(content: bytes, packages: tuple[str, ...]) -> str | None:
         return None
     for group in ("devDependencies", "dependencies"):
         asked = document.get(group)
-        for package in packages if isinstance(asked, dict) else ():
+        if not isinstance(asked, dict):
+            continue
+        for package in packages:
             found = re.match(r"[\^~>=v\s]*([0-9]+(?:\.[0-9]+)*)", str(asked.get(package, "")))
             if found:
                 return found[1]

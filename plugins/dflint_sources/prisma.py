@@ -15,14 +15,14 @@ class Prisma:
     name = "prisma"
 
     def claim(self, directory: Directory) -> Claim | None:
-        """Marked by ``migration_lock.toml``, or by its layout below a schema."""
-        if "migration_lock.toml" in directory.files:
+        """Marked by ``migration_lock.toml``, or by its layout."""
+        if directory.has("migration_lock.toml"):
             reason = "migration_lock.toml lies in the folder"
         else:
-            schema = _schema_beside(directory)
-            if schema is None:
+            layout = _layout(directory)
+            if layout is None:
                 return None
-            reason = f"its folders hold migration.sql, and {schema} lies beside it"
+            reason = layout
         files = self.files(directory)
         asked = package_version(directory, "prisma", "@prisma/client")
         if asked is None:
@@ -36,7 +36,7 @@ class Prisma:
         found = []
         for name in directory.folders:
             folder = directory.folder(name)
-            if folder is not None and "migration.sql" in folder.files:
+            if folder is not None and folder.has("migration.sql"):
                 found.append(f"{name}/migration.sql")
         return tuple(found)
 
@@ -56,25 +56,37 @@ class Prisma:
         return Sections((section,))
 
 
-def _schema_beside(directory: Directory) -> str | None:
-    """The Prisma schema next to a folder whose first and last sub-directories hold ``migration.sql``."""
+def _layout(directory: Directory) -> str | None:
+    """The mark when the first and the last folder hold ``migration.sql``, as Prisma and only Prisma lays them out.
+
+    Drizzle 1.0 puts ``snapshot.json`` beside it. A name that does not begin with a time stamp is Prisma's only below
+    a Prisma schema.
+    """
     folders = [name for name in directory.folders if name[:1].isdigit()]
     if not folders:
         return None
     for name in (folders[0], folders[-1]):
         folder = directory.folder(name)
-        if folder is None or "migration.sql" not in folder.files or "snapshot.json" in folder.files:
+        if folder is None or not folder.has("migration.sql") or folder.has("snapshot.json"):
             return None
+    schema = _schema_beside(directory)
+    if schema is not None:
+        return f"its folders hold migration.sql, and {schema} lies beside it"
+    stamped = all(name[:14].isdigit() and name[14:15] == "_" for name in (folders[0], folders[-1]))
+    return f"its folders are named and laid out as Prisma does: {folders[-1]}/migration.sql" if stamped else None
+
+
+def _schema_beside(directory: Directory) -> str | None:
     parent = directory.parent
     if parent is None:
         return None
-    if "schema.prisma" in parent.files:
+    if parent.has("schema.prisma"):
         return "schema.prisma"
-    schema = parent.folder("schema") if "schema" in parent.folders else None
+    schema = parent.folder("schema")
     if schema is not None and any(name.endswith(".prisma") for name in schema.files):
         return "schema/"
     above = parent.parent
-    return "prisma.config.ts" if above is not None and "prisma.config.ts" in above.files else None
+    return "prisma.config.ts" if above is not None and above.has("prisma.config.ts") else None
 
 
 SOURCE: Source = Prisma()

@@ -15,7 +15,7 @@ class Sqitch:
 
     def claim(self, directory: Directory) -> Claim | None:
         """Marked by ``sqitch.plan``."""
-        if "sqitch.plan" not in directory.files:
+        if not directory.has("sqitch.plan"):
             return None
         files = self.files(directory)
         return Claim(Runner(self.name, reason="sqitch.plan lies in the folder"), files, ("deploy", "revert", "verify"))
@@ -23,7 +23,7 @@ class Sqitch:
     def files(self, directory: Directory) -> tuple[str, ...]:
         """The deploy scripts in the order of the plan, each followed by its revert script."""
         deploy, revert = _script_folders(directory)
-        plan = directory.read("sqitch.plan") if "sqitch.plan" in directory.files else None
+        plan = directory.read("sqitch.plan") if directory.has("sqitch.plan") else None
         if plan is None:
             top = directory.folder(deploy)
             changes = [] if top is None else [name[:-4] for name in top.files if name.endswith(".sql")]
@@ -42,7 +42,7 @@ class Sqitch:
 def _script_folders(directory: Directory) -> tuple[str, str]:
     """Where ``sqitch.conf`` puts the scripts; ``deploy`` and ``revert`` unless it says otherwise."""
     found = {"deploy": "deploy", "revert": "revert"}
-    content = directory.read("sqitch.conf") if "sqitch.conf" in directory.files else None
+    content = directory.read("sqitch.conf") if directory.has("sqitch.conf") else None
     for line in (content or b"").decode("utf-8", "replace").splitlines():
         setting = re.match(r"\s*(deploy|revert)_dir\s*=\s*\"?([^\"#;]+)", line)
         if setting:
@@ -76,8 +76,8 @@ def _exists(directory: Directory, path: str) -> bool:
     *folders, name = path.split("/")
     here: Directory | None = directory
     for folder in folders:
-        here = here.folder(folder) if here is not None and folder in here.folders else None
-    return here is not None and name in here.files
+        here = here.folder(folder) if here is not None else None
+    return here is not None and here.has(name)
 
 
 SOURCE: Source = Sqitch()

@@ -36,9 +36,9 @@ class Sqlx:
         if found is not None:
             return f"{place(*found)} configures sqlx"
         for here in here_and_above(directory):
-            if ".sqlx" in here.folders:
+            if here.folder(".sqlx") is not None:
                 return f"{place(here, '.sqlx')} holds sqlx's query data"
-            cargo = here.read("Cargo.toml") if "Cargo.toml" in here.files else None
+            cargo = here.read("Cargo.toml") if here.has("Cargo.toml") else None
             if cargo is not None and _depends_on_sqlx(cargo):
                 return f"{place(here, 'Cargo.toml')} names sqlx, and the folder is called {directory.name}"
         return None

@@ -39,7 +39,10 @@ class DropObject(Operation, frozen=True, kw_only=True):
 
 
 class RenameObject(Operation, frozen=True, kw_only=True):
-    """ALTER … RENAME TO. Columns, constraints, attributes and enum values have types of their own."""
+    """ALTER … RENAME TO. Columns, constraints, attributes and enum values have types of their own.
+
+    ``detail`` is the index method of an operator class or family.
+    """
 
     target: Name
     object_kind: str
@@ -47,6 +50,7 @@ class RenameObject(Operation, frozen=True, kw_only=True):
     if_exists: bool = False
     arguments: tuple[Type, ...] | None = None
     on: Name | None = None
+    detail: str = ""
 
     @property
     def kind(self) -> str:
@@ -88,13 +92,14 @@ class RenameConstraint(Operation, frozen=True, kw_only=True):
 
 
 class SetObjectSchema(Operation, frozen=True, kw_only=True):
-    """ALTER … SET SCHEMA."""
+    """ALTER … SET SCHEMA. ``detail`` is the index method of an operator class or family."""
 
     target: Name
     object_kind: str
     schema: str
     if_exists: bool = False
     arguments: tuple[Type, ...] | None = None
+    detail: str = ""
 
     @property
     def kind(self) -> str:
@@ -106,12 +111,13 @@ class SetObjectSchema(Operation, frozen=True, kw_only=True):
 
 
 class ChangeOwner(Operation, frozen=True, kw_only=True):
-    """ALTER … OWNER TO."""
+    """ALTER … OWNER TO. ``detail`` is the index method of an operator class or family."""
 
     object_kind: str
     owner: str
     if_exists: bool = False
     arguments: tuple[Type, ...] | None = None
+    detail: str = ""
 
     @property
     def kind(self) -> str:
@@ -123,7 +129,11 @@ class ChangeOwner(Operation, frozen=True, kw_only=True):
 
 
 class CreateOther(Operation, frozen=True, kw_only=True):
-    """CREATE of an object whose inside does not matter to a migration's judge (operators, casts, servers, …)."""
+    """CREATE of an object whose inside does not matter to a migration's judge (operators, casts, servers, …).
+
+    ``on`` is the relation that extended statistics are about; ``detail`` is what `DropObject` has there, or else one
+    word more about the object (the server of a user mapping, ``user`` for CREATE USER).
+    """
 
     object_kind: str
     or_replace: bool = False
@@ -131,6 +141,7 @@ class CreateOther(Operation, frozen=True, kw_only=True):
     arguments: tuple[Type, ...] | None = None
     options: Options = ()
     detail: str = ""
+    on: Name | None = None
 
     @property
     def kind(self) -> str:
@@ -142,7 +153,7 @@ class CreateOther(Operation, frozen=True, kw_only=True):
 
 
 class AlterOther(Operation, frozen=True, kw_only=True):
-    """ALTER of such an object; ``action`` is a word for what is changed."""
+    """ALTER of such an object; ``action`` is a word for what is changed, ``on`` the relation a trigger belongs to."""
 
     object_kind: str
     action: str = ""
@@ -150,6 +161,7 @@ class AlterOther(Operation, frozen=True, kw_only=True):
     arguments: tuple[Type, ...] | None = None
     options: Options = ()
     detail: str = ""
+    on: Name | None = None
 
     @property
     def kind(self) -> str:
@@ -161,12 +173,17 @@ class AlterOther(Operation, frozen=True, kw_only=True):
 
 
 class Comment(Operation, frozen=True, kw_only=True):
-    """COMMENT ON; ``text`` None removes it. ``column`` is set for columns and domain or table constraints' names."""
+    """COMMENT ON; ``text`` None removes it.
+
+    ``column`` is the name of a column, constraint, trigger, rule or policy; ``target`` is then the relation it belongs
+    to, or the domain where ``detail`` is "domain". Otherwise ``detail`` is that of `DropObject`.
+    """
 
     object_kind: str
     text: str | None = None
     column: str | None = None
     arguments: tuple[Type, ...] | None = None
+    detail: str = ""
 
     @property
     def target_kind(self) -> str:
@@ -550,11 +567,16 @@ class GrantPrivileges(Operation, frozen=True, kw_only=True):
 
 
 class GrantRole(Operation, frozen=True, kw_only=True):
-    """GRANT role TO role, REVOKE role FROM role."""
+    """GRANT role TO role, REVOKE role FROM role.
+
+    ``options`` are those of WITH (admin, inherit, set); with ``revoke`` only the options are taken away, where there
+    are any.
+    """
 
     revoke: bool = False
     roles: tuple[str, ...] = ()
     grantees: tuple[str, ...] = ()
+    options: Options = ()
 
     @property
     def kind(self) -> str:

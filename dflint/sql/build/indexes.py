@@ -62,6 +62,8 @@ _INCLUDED: Final = frozenset({"name", "ordering", "nulls_ordering"})
 def _included(node: Node) -> str:
     # PostgreSQL refuses expressions, operator classes and orders in INCLUDE.
     claim(node, _INCLUDED)
+    if node["ordering"] != "SORTBY_DEFAULT" or node["nulls_ordering"] != "SORTBY_NULLS_DEFAULT":
+        raise Unread("INCLUDE with an order")
     return str(node["name"])
 
 

@@ -81,7 +81,7 @@ XmlSerialize -xmloption expr -typeName -indent -location
 JsonIsPredicate expr -format -item_type -unique_keys -location
 JsonFuncExpr -op -column_name context_item:JsonValueExpr pathspec passing -output on_empty:JsonBehavior on_error:JsonBehavior -wrapper -quotes -location
 JsonValueExpr raw_expr -format
-JsonBehavior -btype expr -coerce -location
+JsonBehavior -btype expr -location
 JsonArgument val:JsonValueExpr -name
 JsonKeyValue key value:JsonValueExpr
 JsonObjectConstructor exprs -output -absent_on_null -unique -location

@@ -107,17 +107,34 @@ _WHERE: dict[str, tuple[str, str]] = {
     "CreateSubscriptionStmt": ("security", "create_subscription"),
     "AlterSubscriptionStmt": ("security", "alter_subscription"),
     # other_objects.py: whatever else PostgreSQL can create or alter
-    **{
-        node: ("other_objects", "other")
-        for node in (
-            "CreatedbStmt AlterDatabaseStmt AlterDatabaseSetStmt AlterDatabaseRefreshCollStmt AlterSystemStmt "
-            "CreateTableSpaceStmt AlterTableSpaceOptionsStmt CreateCastStmt CreateConversionStmt CreateTransformStmt "
-            "CreateOpClassStmt CreateOpFamilyStmt AlterOpFamilyStmt AlterOperatorStmt CreateFdwStmt AlterFdwStmt "
-            "CreateForeignServerStmt AlterForeignServerStmt CreateUserMappingStmt AlterUserMappingStmt "
-            "ImportForeignSchemaStmt CreateAmStmt CreatePLangStmt CreateStatsStmt AlterStatsStmt "
-            "AlterTSDictionaryStmt AlterTSConfigurationStmt AlterCollationStmt"
-        ).split()
-    },
+    "CreatedbStmt": ("other_objects", "create_database"),
+    "AlterDatabaseStmt": ("other_objects", "alter_database"),
+    "AlterDatabaseSetStmt": ("other_objects", "alter_database_set"),
+    "AlterDatabaseRefreshCollStmt": ("other_objects", "refresh_database_collation"),
+    "AlterSystemStmt": ("other_objects", "alter_system"),
+    "CreateTableSpaceStmt": ("other_objects", "create_tablespace"),
+    "AlterTableSpaceOptionsStmt": ("other_objects", "alter_tablespace"),
+    "CreateCastStmt": ("other_objects", "create_cast"),
+    "CreateConversionStmt": ("other_objects", "create_conversion"),
+    "CreateTransformStmt": ("other_objects", "create_transform"),
+    "CreateOpClassStmt": ("other_objects", "create_operator_class"),
+    "CreateOpFamilyStmt": ("other_objects", "create_operator_family"),
+    "AlterOpFamilyStmt": ("other_objects", "alter_operator_family"),
+    "AlterOperatorStmt": ("other_objects", "alter_operator"),
+    "CreateFdwStmt": ("other_objects", "create_fdw"),
+    "AlterFdwStmt": ("other_objects", "alter_fdw"),
+    "CreateForeignServerStmt": ("other_objects", "create_server"),
+    "AlterForeignServerStmt": ("other_objects", "alter_server"),
+    "CreateUserMappingStmt": ("other_objects", "create_user_mapping"),
+    "AlterUserMappingStmt": ("other_objects", "alter_user_mapping"),
+    "ImportForeignSchemaStmt": ("other_objects", "import_foreign_schema"),
+    "CreateAmStmt": ("other_objects", "create_access_method"),
+    "CreatePLangStmt": ("other_objects", "create_language"),
+    "CreateStatsStmt": ("other_objects", "create_statistics"),
+    "AlterStatsStmt": ("other_objects", "alter_statistics"),
+    "AlterTSDictionaryStmt": ("other_objects", "alter_dictionary"),
+    "AlterTSConfigurationStmt": ("other_objects", "alter_configuration"),
+    "AlterCollationStmt": ("other_objects", "refresh_collation"),
 }
 
 

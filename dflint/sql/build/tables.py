@@ -60,11 +60,10 @@ def _table(node: Node) -> dict[str, Any]:
         values["persistence"] = _persistence(written)
     if node["oncommit"] != "ONCOMMIT_NOOP":
         values["on_commit"] = _on_commit(node["oncommit"])
-    if "if_not_exists" in node:
-        values["if_not_exists"] = True
     if "tableElts" in node:
         _add_elements(node["tableElts"], values)
-    if len(node) > 3:
+    # Most tables have nothing but a name and elements.
+    if len(node) > 2 + ("tableElts" in node):
         _add_properties(node, values)
     return values
 
@@ -88,6 +87,8 @@ def _add_elements(nodes: Sequence[Node], values: dict[str, Any]) -> None:
 
 
 def _add_properties(node: Node, values: dict[str, Any]) -> None:
+    if "if_not_exists" in node:
+        values["if_not_exists"] = True
     parents = tuple([relation(parent["RangeVar"]) for parent in node.get("inhRelations", ())])
     if "partbound" in node:
         (values["partition_of"],) = parents

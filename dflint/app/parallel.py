@@ -1,0 +1,147 @@
+"""Judging with several processes. The findings are the same as with one.
+
+Several histories are shared out. Where one history outweighs the rest, its files are parsed in parallel and folded in
+order.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+from dflint.app.discovery import History
+from dflint.app.judging import Judge, Outcome, ParsedFile
+from dflint.model.errors import DflintError
+
+
+def judge_in_processes(judge: Judge, histories: Sequence[History], processes: int) -> Outcome:
+    """Judge the histories with up to ``processes`` processes.
+
+    Raises:
+        DflintError: one of them failed on purpose.
+    """
+    weights = [_weight(history) for history in histories]
+    total = sum(weights)
+    if weights and max(weights) * processes > 1.5 * total:
+        return _parse_in_parallel(judge, histories, processes)
+    shares: list[list[int]] = [[] for _ in range(processes)]
+    loads = [0] * processes
+    for index in sorted(range(len(histories)), key=lambda i: -weights[i]):
+        lightest = loads.index(min(loads))
+        shares[lightest].append(index)
+        loads[lightest] += weights[index]
+    children = [_Child(_judging(judge, histories, share)) for share in shares[1:] if share]
+    results = list(_judging(judge, histories, shares[0])())
+    for child in children:
+        results += child.results()
+    outcome = Outcome()
+    for _, part in sorted(results, key=lambda result: result[0]):
+        outcome.add(part)
+    return outcome
+
+
+def _weight(history: History) -> int:
+    """Bytes, roughly: what parsing costs; a file counts for something even when it is empty."""
+    weight = 0
+    for file in history.files:
+        try:
+            weight += 500 + os.stat(f"{history.directory.real}/{file}").st_size
+        except OSError:
+            continue
+    return weight
+
+
+def _judging(
+    judge: Judge, histories: Sequence[History], share: Sequence[int]
+) -> Callable[[], Iterator[tuple[int, Outcome]]]:
+    def work() -> Iterator[tuple[int, Outcome]]:
+        for index in share:
+            history = histories[index]
+            yield index, judge.judge(history, lambda path, history=history: judge.parse(history, path))
+
+    return work
+
+
+def _parse_in_parallel(judge: Judge, histories: Sequence[History], processes: int) -> Outcome:
+    outcome = Outcome()
+    for history in histories:
+        wanted = list(judge.files(history))
+        # This process folds, the others parse every n-th file each, so that results arrive about in order.
+        workers = [
+            _Child(_parsing(judge, history, wanted[offset :: processes - 1])) for offset in range(processes - 1)
+        ]
+        streams = [worker.stream() for worker in workers]
+        place = {path: index % (processes - 1) for index, path in enumerate(wanted)}
+        outcome.add(judge.judge(history, lambda path, s=streams, p=place: next(s[p[path]])))
+        for worker in workers:
+            worker.finish()
+    return outcome
+
+
+def _parsing(judge: Judge, history: History, paths: Sequence[str]) -> Callable[[], Iterator[ParsedFile]]:
+    def work() -> Iterator[ParsedFile]:
+        for path in paths:
+            yield judge.parse(history, path)
+
+    return work
+
+
+class _Child:
+    """A forked process that yields values through a pipe. Forking shares the loaded rules and the parser."""
+
+    def __init__(self, work: Callable[[], Iterator[Any]]) -> None:
+        reader, writer = os.pipe()
+        self._pid = os.fork()
+        if self._pid == 0:
+            os.close(reader)
+            _child(work, writer)
+        os.close(writer)
+        self._stream: BinaryIO = os.fdopen(reader, "rb", 1 << 16)
+
+    def stream(self) -> Iterator[Any]:
+        """The values, as they come.
+
+        Raises:
+            DflintError: the child failed on purpose.
+        """
+        unpickler = pickle.Unpickler(self._stream)
+        while True:
+            kind, value = unpickler.load()
+            if kind == "end":
+                return
+            if kind == "error":
+                raise value
+            yield value
+
+    def results(self) -> list[Any]:
+        """All values."""
+        values = list(self.stream())
+        self.finish()
+        return values
+
+    def finish(self) -> None:
+        """Wait for its end."""
+        self._stream.close()
+        os.waitpid(self._pid, 0)
+
+
+def _child(work: Callable[[], Iterator[Any]], writer: int) -> None:
+    status = 1
+    try:
+        with os.fdopen(writer, "wb", 1 << 16) as stream:
+            try:
+                for value in work():
+                    pickle.dump(("value", value), stream, protocol=5)
+                pickle.dump(("end", None), stream)
+                status = 0
+            except DflintError as error:
+                pickle.dump(("error", error), stream)
+            except BrokenPipeError:
+                pass
+            except Exception as error:  # noqa: BLE001  # told to the parent, which raises it
+                pickle.dump(("error", RuntimeError(repr(error))), stream)
+    finally:
+        # No clean-up of the parent's state: this process is a copy of it.
+        os._exit(status)

@@ -1,0 +1,200 @@
+"""From facts to effects: what one operation does under one catalog and session."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Literal
+
+from msgspec.structs import replace
+
+from dflint.facts.condition import Condition
+from dflint.facts.placeholders import Placeholders
+from dflint.facts.records import Fact
+from dflint.facts.roles import relations_of
+from dflint.facts.when import When, compile_when
+from dflint.model.context import Context
+from dflint.model.effect import Confidence, Effect, RoleLock
+from dflint.model.locks import stronger
+from dflint.model.names import Name
+from dflint.model.operations.base import Operation
+
+_WEAKEST: tuple[Confidence, ...] = ("high", "medium", "low")
+
+
+class _Compiled:
+    """One fact, ready to be asked."""
+
+    __slots__ = ("effect", "fact", "when")
+
+    def __init__(self, fact: Fact, vocabulary: Mapping[str, Condition]) -> None:
+        self.fact = fact
+        self.when: When | None = None if fact.when is None else compile_when(fact.when, vocabulary)
+        effect = fact.effect
+        self.effect = Effect(
+            facts=(fact.id,),
+            confidence=fact.confidence,
+            locks=tuple(RoleLock(role, mode) for role, mode in effect.locks.items()),
+            rewrite=effect.rewrite,
+            scan=effect.scan,
+            index_rebuild=effect.index_rebuild,
+            transaction=effect.transaction,
+            refused=effect.refused,
+            waits_for=effect.waits_for,
+            leftover_on_timeout=effect.leftover_on_timeout,
+        )
+
+
+class Facts:
+    """All fact records, as the source of a context's effects. Tables are made per kind on first use."""
+
+    def __init__(self, facts: Iterable[Fact], vocabulary: Mapping[str, Condition]) -> None:
+        self._vocabulary = vocabulary
+        self._by_kind: dict[str, list[Fact]] = {}
+        for fact in facts:
+            for kind in fact.operations:
+                self._by_kind.setdefault(kind, []).append(fact)
+        self._tables: dict[tuple[str, int], Callable[[Context], Effect]] = {}
+
+    def effect(self, operation: Operation, context: Context) -> Effect:
+        """The operation's effect: three-valued, the worst case where something is unknown."""
+        key = (operation.kind, context.version)
+        decide = self._tables.get(key)
+        if decide is None:
+            decide = self._tables[key] = self._table(*key)
+        return decide(context)
+
+    def locks(self, context: Context) -> Sequence[tuple[Name, str]]:
+        """The locks the context's operation takes: qualified relation and mode, strongest per relation."""
+        locks = context.effect.locks
+        if not locks:
+            return ()
+        held: dict[Name, str] = {}
+        for lock in locks:
+            for name in relations_of(lock.role, context):
+                before = held.get(name)
+                held[name] = lock.mode if before is None else stronger(before, lock.mode)
+        return tuple(held.items())
+
+    def _table(self, kind: str, version: int) -> Callable[[Context], Effect]:
+        facts = [_Compiled(fact, self._vocabulary) for fact in self._by_kind.get(kind, ()) if fact.covers(version)]
+        alternatives = tuple(fact for fact in facts if not fact.fact.adds)
+        additions = tuple(fact for fact in facts if fact.fact.adds)
+        if not alternatives:
+            nothing_known = Effect(
+                confidence="low", rewrite=None, scan=None, index_rebuild=None, unknown=(f"what {kind} does",)
+            )
+            return lambda _context: nothing_known
+        if len(alternatives) == 1 and alternatives[0].when is None and not additions:
+            only = alternatives[0].effect
+            return lambda _context: only
+        return lambda context: _with_additions(_decided(alternatives, kind, context), additions, context)
+
+
+def _decided(alternatives: tuple[_Compiled, ...], kind: str, context: Context) -> Effect:
+    """The first alternative that certainly holds; the worst of all that may where an earlier one is unknown."""
+    possible: list[_Compiled] = []
+    unknown: list[Condition] = []
+    for fact in alternatives:
+        holds = True if fact.when is None else fact.when.holds(context)
+        if holds is False:
+            continue
+        possible.append(fact)
+        if holds:
+            break
+        assert fact.when is not None
+        unknown.extend(fact.when.unknown(context))
+    else:
+        if not possible:
+            return Effect(confidence="low", rewrite=None, scan=None, index_rebuild=None, unknown=(f"what {kind} does",))
+    effect = possible[0].effect if len(possible) == 1 else _worst([fact.effect for fact in possible])
+    return _explained(effect, unknown, context) if unknown and len(possible) > 1 else effect
+
+
+def _with_additions(effect: Effect, additions: tuple[_Compiled, ...], context: Context) -> Effect:
+    for fact in additions:
+        holds = True if fact.when is None else fact.when.holds(context)
+        if holds is False:
+            continue
+        effect = _added(effect, fact.effect, certain=holds is True)
+        if holds is None and fact.when is not None:
+            effect = _explained(effect, fact.when.unknown(context), context)
+    return effect
+
+
+def _worst(effects: list[Effect]) -> Effect:
+    """What is the same in all of them, unknown where they differ, and each role's strongest lock."""
+    first = effects[0]
+    roles = dict.fromkeys(lock.role for effect in effects for lock in effect.locks)
+    transactions = {effect.transaction for effect in effects}
+    return Effect(
+        facts=tuple(dict.fromkeys(fact for effect in effects for fact in effect.facts)),
+        confidence=max((effect.confidence for effect in effects), key=_WEAKEST.index),
+        locks=tuple(_worst_lock(role, effects) for role in roles),
+        rewrite=_same([effect.rewrite for effect in effects]),
+        scan=_same([effect.scan for effect in effects]),
+        index_rebuild=_same([effect.index_rebuild for effect in effects]),
+        transaction=first.transaction if len(transactions) == 1 else "unknown",
+        refused=first.refused if len({effect.refused for effect in effects}) == 1 else "",
+        waits_for=tuple(dict.fromkeys(whom for effect in effects for whom in effect.waits_for)),
+        leftover_on_timeout=next((e.leftover_on_timeout for e in effects if e.leftover_on_timeout), ""),
+    )
+
+
+def _worst_lock(role: str, effects: list[Effect]) -> RoleLock:
+    modes = [effect.lock(role) for effect in effects]
+    strongest = ""
+    for mode in modes:
+        if mode is not None:
+            strongest = stronger(strongest, mode) if strongest else mode
+    return RoleLock(role, strongest, certain=all(mode == strongest for mode in modes))
+
+
+def _same(values: list[bool | None]) -> bool | None:
+    return values[0] if all(value is values[0] for value in values) else None
+
+
+def _added(effect: Effect, more: Effect, *, certain: bool) -> Effect:
+    locks = {lock.role: lock for lock in effect.locks}
+    for lock in more.locks:
+        before = locks.get(lock.role)
+        if before is None:
+            locks[lock.role] = RoleLock(lock.role, lock.mode, certain)
+        elif stronger(before.mode, lock.mode) != before.mode:
+            locks[lock.role] = RoleLock(lock.role, lock.mode, certain)
+        elif before.mode == lock.mode and certain:
+            locks[lock.role] = RoleLock(lock.role, lock.mode)
+    return replace(
+        effect,
+        facts=tuple(dict.fromkeys((*effect.facts, *more.facts))),
+        confidence=max(effect.confidence, more.confidence, key=_WEAKEST.index),
+        locks=tuple(locks.values()),
+        rewrite=_either(effect.rewrite, more.rewrite, certain),
+        scan=_either(effect.scan, more.scan, certain),
+        index_rebuild=_either(effect.index_rebuild, more.index_rebuild, certain),
+        transaction=_transaction(effect, more, certain),
+        refused=effect.refused or (more.refused if certain else ""),
+        waits_for=tuple(dict.fromkeys((*effect.waits_for, *more.waits_for))),
+        leftover_on_timeout=effect.leftover_on_timeout or more.leftover_on_timeout,
+    )
+
+
+def _either(one: bool | None, other: bool | None, certain: bool) -> bool | None:
+    """Kleene's or; ``other`` counts as unknown where it is not certain to come."""
+    if other is True and not certain:
+        other = None
+    if one is True or other is True:
+        return True
+    return None if one is None or other is None else False
+
+
+def _transaction(effect: Effect, more: Effect, certain: bool) -> Literal["allowed", "refused", "unknown"]:
+    if effect.transaction == "refused" or more.transaction == "allowed":
+        return effect.transaction
+    return more.transaction if certain else "unknown"
+
+
+def _explained(effect: Effect, conditions: Iterable[Condition], context: Context) -> Effect:
+    spell = Placeholders(context)
+    reasons = dict.fromkeys(effect.unknown)
+    reasons.update(dict.fromkeys(spell.format(condition.missing) for condition in conditions))
+    return replace(effect, unknown=tuple(reason for reason in reasons if reason))

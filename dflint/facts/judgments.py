@@ -1,0 +1,40 @@
+"""The conditions that take working out: types, defaults, proofs, predicates."""
+
+from __future__ import annotations
+
+from dflint.facts.condition import BOOL, Condition
+from dflint.facts.predicates import predicate
+from dflint.facts.proofs import (
+    not_null_proven,
+    partition_bound_proven,
+    partition_default_exists,
+    primary_key_proven,
+)
+from dflint.facts.type_change import type_change
+from dflint.facts.volatility import default_volatility
+
+CONDITIONS: tuple[Condition, ...] = (
+    Condition(
+        "default.volatility",
+        ("none", "constant", "stable", "volatile"),
+        default_volatility,
+        "the volatility of the functions in the default",
+    ),
+    Condition(
+        "type_change",
+        ("none", "index_rebuild", "rewrite", "refused"),
+        type_change,
+        "the present type of {table}.{column} (and the session's TimeZone for timestamps)",
+    ),
+    Condition("not_null.proven", BOOL, not_null_proven, "the constraints of {table}"),
+    Condition("primary_key.proven", BOOL, primary_key_proven, "whether the key's columns are NOT NULL"),
+    Condition("partition.bound_proven", BOOL, partition_bound_proven, "the constraints of {partition}"),
+    Condition("partition.default_exists", BOOL, partition_default_exists, "whether {parent} has a default partition"),
+    Condition(
+        "predicate",
+        ("absent", "always_true", "key", "limited", "other"),
+        predicate,
+        catalog=False,
+        null=True,
+    ),
+)

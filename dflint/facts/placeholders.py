@@ -1,0 +1,158 @@
+"""Filling the placeholders of messages from an operation and its circumstances, when they are needed at all."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+from dflint.facts import subjects
+from dflint.facts.operation_fields import reader
+from dflint.facts.type_names import spell
+from dflint.model.catalog import Index
+from dflint.model.context import Context
+from dflint.model.expressions import Type
+from dflint.model.names import Name
+from dflint.model.schema import Column, Constraint
+
+_PLACEHOLDER = re.compile(r"\{\{|\}\}|\{([^{}]*)\}")
+
+#: What stands for something absent.
+ABSENT = "unnamed"
+
+
+class Placeholders:
+    """Formats templates for one context."""
+
+    def __init__(self, context: Context, values: Mapping[str, str] | None = None) -> None:
+        self._context = context
+        self._values = values or {}
+
+    def format(self, template: str) -> str:
+        """The template with its placeholders filled."""
+        if "{" not in template and "}" not in template:
+            return template
+        return _PLACEHOLDER.sub(self._replace, template)
+
+    def _replace(self, match: re.Match[str]) -> str:
+        name = match[1]
+        if name is None:
+            return match[0][0]
+        if name in self._values:
+            return self._values[name]
+        fill = _FILLERS.get(name)
+        value = reader(name)(self._context.operation) if fill is None else fill(self._context)
+        return _text(value) or ABSENT
+
+
+def used(template: str) -> list[str]:
+    """The names of the placeholders in a template; ``""`` stands for braces that are not well-formed."""
+    names = [match[1] for match in _PLACEHOLDER.finditer(template) if match[1] is not None]
+    rest = _PLACEHOLDER.sub("", template)
+    return [*names, ""] if "{" in rest or "}" in rest else names
+
+
+def known() -> Iterable[str]:
+    """The placeholders that every rule may use, beside the fields of its operations."""
+    return _FILLERS.keys()
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Name):
+        return str(value)
+    if isinstance(value, Type):
+        return spell(value)
+    if isinstance(value, (tuple, frozenset, list)):
+        return ", ".join(_text(member) for member in value)
+    return str(getattr(value, "name", value))
+
+
+def _field(*names: str) -> Callable[[Context], Any]:
+    def fill(context: Context) -> Any:
+        for name in names:
+            value = getattr(context.operation, name, None)
+            if value is not None:
+                return value
+        return None
+
+    return fill
+
+
+def _target(context: Context) -> Any:
+    return context.operation.target or context.operation.target_kind
+
+
+def _table(context: Context) -> Any:
+    operation = context.operation
+    on = getattr(operation, "on", None)
+    if on is not None:
+        return on
+    if operation.target_kind == "index" and operation.target is not None:
+        found = context.relation(operation.target)
+        return found.table.name if isinstance(found, Index) else "its table"
+    return operation.target
+
+
+def _lock(context: Context) -> str:
+    locks = context.effect.locks
+    return context.effect.lock() or (locks[0].mode if locks else "no")
+
+
+def _type(context: Context) -> Any:
+    column = getattr(context.operation, "column", None)
+    return column.type if isinstance(column, Column) else getattr(context.operation, "type", None)
+
+
+def _old_type(context: Context) -> str | None:
+    found = subjects.column(context)
+    return spell(found.type) if isinstance(found, Column) and found.type is not None else "its present type"
+
+
+def _name(context: Context) -> Any:
+    constraint = getattr(context.operation, "constraint", None)
+    return constraint.name if isinstance(constraint, Constraint) else getattr(context.operation, "name", None)
+
+
+def _referenced(context: Context) -> Any:
+    names = subjects.referenced_names(context)
+    if names:
+        return names
+    found = subjects.named_constraint(context)
+    return found.references if isinstance(found, Constraint) else "the referenced table"
+
+
+def _parent(context: Context) -> Any:
+    partition_of = getattr(context.operation, "partition_of", None)
+    return partition_of or getattr(context.operation, "parent", None) or context.operation.target
+
+
+def _transaction(context: Context) -> str:
+    return context.transaction.reason or "no transaction"
+
+
+#: Placeholder -> what fills it.
+_FILLERS: Mapping[str, Callable[[Context], Any]] = {
+    "target": _target,
+    "table": _table,
+    "lock": _lock,
+    "column": subjects.column_name,
+    "type": _type,
+    "old_type": _old_type,
+    "name": _name,
+    "new_name": _field("new_name"),
+    "constraint": _name,
+    "referenced": _referenced,
+    "parent": _parent,
+    "partition": _field("partition"),
+    "index": _field("index", "name"),
+    "kind": lambda context: context.operation.kind.replace("_", " "),
+    "object": lambda context: context.operation.target_kind.replace("_", " "),
+    "transaction": _transaction,
+    "runner": lambda context: context.runner.name,
+    "version": lambda context: context.version,
+    "unknown_effect": lambda context: context.effect.unknown,
+}

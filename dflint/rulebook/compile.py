@@ -1,0 +1,233 @@
+"""The rulebook: rules in a table by kind of operation, compiled when a kind is first seen."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from fnmatch import fnmatchcase
+
+from dflint.facts.condition import Condition
+from dflint.facts.effects import Facts
+from dflint.facts.placeholders import Placeholders
+from dflint.facts.vocabulary import vocabulary
+from dflint.facts.when import When, compile_when
+from dflint.facts.yaml_loader import nearest
+from dflint.model.catalog import Basis
+from dflint.model.context import Check, Context, Hit
+from dflint.model.effect import Confidence
+from dflint.model.errors import ConfigError
+from dflint.model.finding import LEVELS, Level
+from dflint.plugin.manager import load as load_reference
+from dflint.rulebook import cache, loader
+from dflint.rulebook.rule import Raised, Rule
+
+_CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
+
+
+class Rulebook:
+    """Rules ready to judge.
+
+    Attributes:
+        rules: all rules by id, whether active or not.
+        active: the rules that judge, with the level each has.
+        facts: what effects rest on; the knowledge that contexts need.
+    """
+
+    def __init__(
+        self,
+        rules: Iterable[Rule],
+        facts: Facts,
+        *,
+        select: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        levels: Mapping[str, str] | None = None,
+    ) -> None:
+        """Choose the active rules.
+
+        Args:
+            select: ids, patterns with ``*``, hazard ids or tags; only these judge, also those off by default.
+                Empty: all that are on by default. ``all``: every rule.
+            ignore: the same; these do not judge.
+            levels: selector -> error, warning, info or off; later ones win.
+
+        Raises:
+            ConfigError: a selector names nothing, or a level is none.
+        """
+        self.rules = {rule.id: rule for rule in rules}
+        self.facts = facts
+        self._conditions: Mapping[str, Condition] = vocabulary()
+        self.active = self._choose(select, ignore, levels or {})
+        self._tables: dict[tuple[str, int], tuple[_Judge, ...]] = {}
+        self._kinds: dict[str, list[Rule]] = {}
+        for rule in self.rules.values():
+            if rule.id in self.active:
+                for kind in rule.operations:
+                    self._kinds.setdefault(kind, []).append(rule)
+
+    @classmethod
+    def load(
+        cls,
+        paths: Sequence[str] = (),
+        checks: Mapping[str, str] | None = None,
+        *,
+        select: Sequence[str] = (),
+        ignore: Sequence[str] = (),
+        levels: Mapping[str, str] | None = None,
+        cached: str | None = "",
+    ) -> Rulebook:
+        """The built-in rules and those of ``paths``, from the cache if it is fresh.
+
+        Args:
+            paths: further directories or files with rules and facts.
+            checks: check name -> reference, as plugins offer them.
+            cached: directory of the cache; None for no cache, "" for the user's.
+
+        Raises:
+            RuleErrors: rule files are malformed.
+            ConfigError: as in the constructor.
+        """
+        checks = checks or {}
+        files = loader.rule_files((loader.built_in_rules(), *paths))
+        where = cache.directory() if cached == "" else cached
+        signed = cache.signature(files, checks)
+        content = cache.read(where, signed)
+        if content is None:
+            content = cache.Content(*loader.load(files, checks))
+            cache.write(where, signed, content)
+        conditions = vocabulary()
+        return cls(content.rules, Facts(content.facts, conditions), select=select, ignore=ignore, levels=levels)
+
+    def judge(self, context: Context) -> list[Raised]:
+        """What the active rules say about the context's operation, in order of rule id."""
+        key = (context.operation.kind, context.version)
+        table = self._tables.get(key)
+        if table is None:
+            table = self._tables[key] = self._table(*key)
+        raised: list[Raised] = []
+        for judge in table:
+            holds = judge.holds(context)
+            if holds is not False:
+                judge.raise_into(raised, context, certain=holds is True)
+        return raised
+
+    def _table(self, kind: str, version: int) -> tuple[_Judge, ...]:
+        rules = sorted((rule for rule in self._kinds.get(kind, ()) if rule.covers(version)), key=lambda rule: rule.id)
+        return tuple(_Judge(rule, self.active[rule.id], self._conditions) for rule in rules)
+
+    # --- selection ------------------------------------------------------------------------------------------------
+
+    def matching(self, selector: str) -> list[Rule]:
+        """The rules that an id, a pattern, a hazard id, a tag or ``all`` names.
+
+        Raises:
+            ConfigError: there is none.
+        """
+        if selector == "all":
+            return list(self.rules.values())
+        found = [rule for rule in self.rules.values() if _names(selector, rule)]
+        if not found:
+            known = {*self.rules, *(word for rule in self.rules.values() for word in (*rule.hazards, *rule.tags))}
+            raise ConfigError(f"no rule is named {selector!r}", remedy=nearest(selector, known))
+        return found
+
+    def _choose(self, select: Sequence[str], ignore: Sequence[str], levels: Mapping[str, str]) -> dict[str, Level]:
+        chosen = (
+            [rule for selector in select for rule in self.matching(selector)]
+            if select
+            else [rule for rule in self.rules.values() if rule.default]
+        )
+        active: dict[str, Level] = {rule.id: rule.level for rule in chosen}
+        for selector, wanted in levels.items():
+            level = next((each for each in LEVELS if each == wanted), None)
+            if level is None and wanted != "off":
+                raise ConfigError(f"{wanted!r} is not a level", remedy="write error, warning, info or off")
+            for rule in self.matching(selector):
+                if level is None:
+                    active.pop(rule.id, None)
+                elif rule.id in active or not select:
+                    active[rule.id] = level
+        for selector in ignore:
+            for rule in self.matching(selector):
+                active.pop(rule.id, None)
+        return active
+
+
+def _names(selector: str, rule: Rule) -> bool:
+    if selector == rule.id or selector in rule.hazards or selector in rule.tags:
+        return True
+    return "*" in selector and fnmatchcase(rule.id, selector)
+
+
+class _Judge:
+    """One active rule, compiled."""
+
+    __slots__ = ("_catalog", "_check", "_level", "_rule", "_when", "holds")
+
+    def __init__(self, rule: Rule, level: Level, conditions: Mapping[str, Condition]) -> None:
+        self._rule = rule
+        self._level = level
+        self._when: When | None = None if rule.when is None else compile_when(rule.when, conditions)
+        self.holds: Callable[[Context], bool | None] = _always if self._when is None else self._when.holds
+        self._check: Check | None = load_reference(rule.check) if rule.check else None
+        self._catalog = self._check is not None or (
+            self._when is not None and any(condition.catalog for condition in self._when.conditions)
+        )
+
+    def raise_into(self, raised: list[Raised], context: Context, *, certain: bool) -> None:
+        """Add what the rule says, now that its conditions hold or may hold."""
+        because = "" if certain else self._because(context)
+        if because is None:
+            return
+        if self._check is None:
+            raised.append(self._raised(context, Hit(), because))
+            return
+        hits = self._check(context.operation, context)
+        if hits is None:
+            return
+        for hit in (hits,) if isinstance(hits, Hit) else hits:
+            raised.append(self._raised(context, hit, because))
+
+    def _because(self, context: Context) -> str | None:
+        """The facts that would decide, in words; None when the rule prefers silence without them."""
+        assert self._when is not None
+        missing = self._when.unknown(context)
+        if any(condition.name in self._rule.quiet_unless_known for condition in missing):
+            return None
+        spell = Placeholders(context)
+        reasons = dict.fromkeys(
+            reason
+            for condition in missing
+            for reason in (
+                context.effect.unknown
+                if condition.missing == "{unknown_effect}"
+                else (spell.format(condition.missing),)
+            )
+        )
+        return " and ".join(reason for reason in reasons if reason) or "more about the schema"
+
+    def _raised(self, context: Context, hit: Hit, because: str) -> Raised:
+        rule = self._rule
+        if not hit.certain:
+            because = " and ".join(part for part in (because, hit.because or "more about the schema") if part)
+        level: Level = hit.level or self._level
+        confidence = rule.confidence
+        message = hit.message or Placeholders(context, hit.values).format(rule.message)
+        if because:
+            confidence = "low"
+            level = "warning" if level == "error" else level
+            message = f"{message} This depends on {because}, which is not known here."
+        basis: Basis = context.catalog.basis if self._catalog else "static"
+        return Raised(
+            rule=rule,
+            level=level,
+            confidence=confidence,
+            basis=basis,
+            message=message,
+            at=hit.at,
+            lock=context.effect.lock(),
+            facts=rule.facts,
+            because=because,
+        )
+
+
+def _always(_context: Context) -> bool:
+    return True
