@@ -11,9 +11,8 @@ import msgspec
 from msgspec import Meta, Struct
 
 from dflint.app.key_lines import KeyLines, Steps
-from dflint.app.request import NEWEST_VERSION, OLDEST_VERSION
+from dflint.app.request import NEWEST_VERSION, OLDEST_VERSION, Severity
 from dflint.model.errors import ConfigError, ConfigErrors, nearest
-from dflint.model.finding import Level
 
 OWN_FILE = "dflint.toml"
 PROJECT_FILE = "pyproject.toml"
@@ -46,7 +45,7 @@ class Config(Struct, frozen=True, kw_only=True, rename="kebab"):
     select: tuple[Text, ...] = ()
     ignore: tuple[Text, ...] = ()
     fail_level: FailLevel | None = None
-    severity: dict[str, Level] = {}
+    severity: dict[str, Severity] = {}
     pg_version: Version | None = None
     runner: Text | None = None
     assume_in_transaction: bool = False

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 from dflint.app.directories import FileDirectory, join, open_directory
 from dflint.model.errors import DflintError, InputError, SourceError
 from dflint.model.migration import Runner
+from dflint.plugin.manager import load
 from dflint.plugin.sources import Claim, Source
 
 #: How many directories above a given file or directory are asked whether they are a history it belongs to.
@@ -19,6 +20,9 @@ _ABOVE = 3
 _NOT_WALKED = frozenset({"node_modules", "vendor", "venv", "virtualenv", "__pycache__", "site-packages"})
 
 PSQL = "psql"
+
+#: How text without a file name is called.
+STDIN = "<stdin>"
 
 
 class History(NamedTuple):
@@ -31,6 +35,7 @@ class History(NamedTuple):
         source: the runner's source plugin.
         selected: those of the files that the user wants to be judged; the others are history, replayed and not judged.
         ignored: ``.sql`` files lying among the migrations that the runner does not run, sorted.
+        text: path and content of a file whose text is given and not read from disk, None where there is none.
     """
 
     directory: FileDirectory
@@ -39,6 +44,7 @@ class History(NamedTuple):
     source: Source
     selected: frozenset[str]
     ignored: tuple[str, ...] = ()
+    text: tuple[str, bytes] | None = None
 
     @property
     def last_selected(self) -> int:
@@ -48,17 +54,16 @@ class History(NamedTuple):
                 return index
         return -1
 
-    def printed(self, file: str) -> str:
+    def path(self, file: str) -> str:
         """A file's path as it is printed."""
         return join(self.directory.path, file)
 
-    def locate(self, file: str) -> tuple[FileDirectory, str]:
-        """The directory in which a file of the history lies, and its name there."""
+    def place(self, file: str) -> FileDirectory:
+        """The directory in which a file of the history lies."""
         here = self.directory
-        *folders, name = file.split("/")
-        for folder in folders:
+        for folder in file.split("/")[:-1]:
             here = here.folder(folder) or here
-        return here, name
+        return here
 
     def read(self, file: str) -> bytes:
         """The content of a file of the history.
@@ -66,8 +71,9 @@ class History(NamedTuple):
         Raises:
             SourceError: it cannot be read.
         """
-        directory, name = self.locate(file)
-        return directory.load(name)
+        if self.text is not None and self.text[0] == file:
+            return self.text[1]
+        return self.place(file).load(file.rpartition("/")[2])
 
 
 def discover(
@@ -75,7 +81,6 @@ def discover(
     sources: Sequence[Source],
     runner_override: tuple[str, str | None] | None = None,
     on_error: Callable[[DflintError], None] | None = None,
-    contents: Mapping[str, bytes] | None = None,
 ) -> list[History]:
     """Find the histories.
 
@@ -88,8 +93,6 @@ def discover(
         sources: in the order in which they are asked; one of them is named psql.
         runner_override: name and version of the runner to take, whatever the marks say.
         on_error: told of a directory that cannot be listed; without it the error is raised.
-        contents: for some of the paths the content to take instead of the file's, which need not exist
-            (standard input under ``--stdin-filename``).
 
     Raises:
         InputError: a path does not exist, or the runner to take is unknown.
@@ -97,16 +100,46 @@ def discover(
     """
     finder = _Finder(sources, runner_override, on_error)
     for path in paths:
-        content = contents.get(path) if contents is not None else None
-        if content is not None:
-            finder.file(path, content)
-        elif os.path.isdir(path):
+        if os.path.isdir(path):
             finder.directory(path)
         elif os.path.lexists(path):
             finder.file(path)
         else:
             raise InputError("no such file or directory", file=path, remedy="correct the path")
     return finder.histories()
+
+
+def discover_text(
+    text: bytes, path: str | None, sources: Sequence[Source], runner_override: tuple[str, str | None] | None = None
+) -> History:
+    """The history that a text belongs to: that of the file it stands for, existing or not.
+
+    Args:
+        text: of the file.
+        path: of the file, None when it has none.
+        sources: as in `discover`.
+        runner_override: as in `discover`.
+
+    Raises:
+        InputError: the runner to take is unknown.
+    """
+    finder = _Finder(sources, runner_override, None)
+    if path is None:
+        finder.alone(STDIN)
+    else:
+        finder.file(path, text)
+    history = finder.histories()[0]
+    (selected,) = history.selected
+    return history._replace(text=(selected, text))
+
+
+def load_sources(references: Mapping[str, str]) -> list[Source]:
+    """Load the runners' source plugins, in the order given.
+
+    Raises:
+        PluginError: one fails to load.
+    """
+    return [load(reference) for reference in references.values()]
 
 
 class _Finder:
@@ -173,6 +206,12 @@ class _Finder:
             relative = f"{here.name}/{relative}"
             here = here.parent
         self._add_unclaimed(own, name)
+
+    def alone(self, name: str) -> None:
+        """A text that is no file and has no history."""
+        source = self._forced or self._psql
+        here = open_directory(".", self._known)
+        self._add(here, (Claim(self._default(source), (name,)), source), (name,))
 
     def _add_unclaimed(self, own: FileDirectory, name: str) -> None:
         owner = self._ask(own)

@@ -100,7 +100,9 @@ class Judge:
         printed = history.path(path)
         try:
             place = history.place(path)
-            source = SourceText(printed, _read(place.real, path, printed))
+            given = history.text
+            content = given[1] if given and given[0] == path else _read(place.real, path, printed)
+            source = SourceText(printed, content)
             file = MigrationFile(path, source.text, place, history.runner, source.had_bom)
             cut = history.source.sections(file)
         except DflintError as error:
@@ -108,6 +110,11 @@ class Judge:
                 error=ReadError(error.file or printed, error.line, error.column, error.message, error.remedy)
             )
         return ParsedFile(source, cut.sections, cut.notices, self.parser.parse(source.text, cut.sections))
+
+    def files(self, history: History) -> Sequence[str]:
+        """The files that judging asks for, in order: up to the last one selected; later ones cannot matter."""
+        last = max((index for index, path in enumerate(history.files) if path in history.selected), default=-1)
+        return history.files[: last + 1]
 
     def judge(self, history: History, parsed: Callable[[str], ParsedFile]) -> Outcome:
         """Judge the selected files of a history; the files before them are replayed.
@@ -124,7 +131,7 @@ class Judge:
         )
         applied = applied_files(history.files, self.settings.baseline)
         last: _FileJudge | None = None
-        for position, path in enumerate(_until_last(history)):
+        for position, path in enumerate(self.files(history)):
             file = parsed(path)
             if file.error is not None:
                 outcome.errors.append(file.error)
@@ -292,12 +299,6 @@ def _not_understood(operation: Operation) -> str | None:
     if isinstance(operation, DoBlock) and not operation.understood:
         return f"DO block: {operation.reason}"
     return None
-
-
-def _until_last(history: History) -> Sequence[str]:
-    """The files up to the last one that is to be judged; later ones cannot matter."""
-    last = max((index for index, path in enumerate(history.files) if path in history.selected), default=-1)
-    return history.files[: last + 1]
 
 
 def applied_files(files: Sequence[str], baseline: str | None) -> int:

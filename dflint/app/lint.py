@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Sequence
 from fnmatch import fnmatchcase
 
-from dflint.app.discovery import History, discover
+from dflint.app.discovery import History, discover, discover_text
 from dflint.app.judging import Judge, Outcome, Settings, applied_files
 from dflint.app.parallel import judge_in_processes
 from dflint.app.request import NEWEST_VERSION, LintRequest
@@ -73,7 +73,7 @@ def _histories(
     sources: list[Source] = [load(reference) for reference in plugins.sources().values()]
     override = None if request.runner is None else (request.runner, request.runner_version)
     if request.stdin is not None:
-        return [_stdin_history(request, sources, override)]
+        return [discover_text(request.stdin, request.stdin_filename, sources, override)]
     histories = discover(request.paths or (".",), sources, override, on_error)
     if not request.exclude:
         return histories
@@ -95,16 +95,6 @@ def _without(history: History, request: LintRequest, given: set[str]) -> History
         )
 
     return history._replace(selected=frozenset(file for file in history.selected if kept(file)))
-
-
-def _stdin_history(
-    request: LintRequest, sources: Sequence[Source], override: tuple[str, str | None] | None
-) -> History:
-    """The history that the text on standard input belongs to: that of the file it would replace."""
-    from dflint.app.stdin import history_of_text
-
-    assert request.stdin is not None
-    return history_of_text(request.stdin, request.stdin_filename, sources, override)
 
 
 def _check_baseline(histories: Sequence[History], baseline: str | None) -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from msgspec import Struct
+from typing import Literal
 
-from dflint.model.finding import Level
+from msgspec import Struct
 
 #: Server majors that facts and rules cover.
 OLDEST_VERSION = 13
 NEWEST_VERSION = 18
+
+
+#: What a project may make of a rule.
+Severity = Literal["error", "warning", "info", "off"]
 
 
 class LintRequest(Struct, frozen=True, kw_only=True):
@@ -23,7 +27,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
         pg_version: server major to judge for; None: the newest known, said to be assumed.
         select: rules, hazards and tags to run; empty: the default ones.
         ignore: rules, hazards and tags not to run; wins over ``select``.
-        severity: rule -> level that replaces its own.
+        severity: rule -> level that replaces its own, or off.
         baseline: everything up to this migration (a file name, its stem or its leading number) is applied history.
         exclude: glob patterns of paths relative to ``project``, left out when directories are searched.
         plugins: import names of plugin modules.
@@ -42,7 +46,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     pg_version: int | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    severity: dict[str, Level] = {}
+    severity: dict[str, Severity] = {}
     baseline: str | None = None
     require_suppression_reason: bool = False
     exclude: tuple[str, ...] = ()

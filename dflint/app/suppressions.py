@@ -251,7 +251,7 @@ class _Reach:
         return after
 
     def _inside(self, directive: Directive, statement: Span) -> Span | None:
-        if directive.aim >= statement.end:
+        if directive.aim >= statement.end or not self._text[directive.end : statement.end].strip():
             return self._trailing(directive, statement)
         if directive.aim != directive.start:
             return self._line(directive.aim, directive.aim)
@@ -262,8 +262,9 @@ class _Reach:
 
     def _trailing(self, directive: Directive, statement: Span) -> Span | None:
         """After the statement's last line: that line, when it holds the last clause of a list and nothing else."""
-        last = max(statement.start, self._text.rfind(b"\n", 0, statement.end) + 1)
-        if last == statement.start or not self._text[last : statement.end].strip(b" \t\r;)]"):
+        code = self._text[statement.start : min(statement.end, directive.start)].rstrip()
+        last = statement.start + code.rfind(b"\n") + 1
+        if last == statement.start or not self._text[last : statement.start + len(code)].strip(b" \t;)]"):
             return None
         return self._line(last, directive.start) if _listed(self._text[statement.start : last]) else None
 

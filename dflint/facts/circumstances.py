@@ -15,7 +15,7 @@ from dflint.model.names import Name
 Answer = bool | Unknown
 
 
-def _newness(context: Context, name: Name | None | Unknown) -> Answer:
+def _newness(context: Context, name: Name | Unknown | None) -> Answer:
     if name is UNKNOWN:
         return UNKNOWN
     if name is None:
@@ -42,7 +42,7 @@ def target_exists(context: Context) -> Answer:
     return subjects.names_existing(context)
 
 
-def target_kind(context: Context) -> str | None | Unknown:
+def target_kind(context: Context) -> str | Unknown | None:
     """What kind of relation the target really is; null when there is none of that name."""
     if context.operation.target is None:
         return None
@@ -228,8 +228,8 @@ def milliseconds(value: str) -> int | None:
     return max(1, round(result)) if result else 0
 
 
-def _duration(name: str) -> Callable[[Context], int | None | Unknown]:
-    def answer(context: Context) -> int | None | Unknown:
+def _duration(name: str) -> Callable[[Context], int | Unknown | None]:
+    def answer(context: Context) -> int | Unknown | None:
         setting = context.session.setting(name)
         if setting is None or setting.value is None:
             return None
@@ -315,8 +315,8 @@ def _blocks(context: Context, blocks: Callable[[str], bool]) -> Answer:
     return answer
 
 
-def _lock_on(role: str) -> Callable[[Context], str | None | Unknown]:
-    def answer(context: Context) -> str | None | Unknown:
+def _lock_on(role: str) -> Callable[[Context], str | Unknown | None]:
+    def answer(context: Context) -> str | Unknown | None:
         for lock in context.effect.locks:
             if lock.role == role:
                 return lock.mode if lock.certain else UNKNOWN

@@ -84,12 +84,13 @@ def column_is_identity(context: Context) -> Answer:
     return _column_test(lambda _context, column: bool(column.identity))(context)
 
 
-def column_is_generated(context: Context) -> Answer:
-    """The existing column is a generated one."""
-    return _column_test(lambda _context, column: column.generated is not None)(context)
+def column_old_generation(context: Context) -> str | Unknown | None:
+    """How the existing column is generated; null when it is an ordinary one."""
+    found = subjects.column(context)
+    return found.generation or None if isinstance(found, Column) else found
 
 
-def column_old_type(context: Context) -> str | None | Unknown:
+def column_old_type(context: Context) -> str | Unknown | None:
     """The existing column's type, such as `integer`, `character varying(50)`, `timestamp with time zone`."""
     found = subjects.column(context)
     if not isinstance(found, Column):
@@ -198,7 +199,7 @@ def column_constrained_domain(context: Context) -> Answer:
     return False
 
 
-def constraint_old_kind(context: Context) -> str | None | Unknown:
+def constraint_old_kind(context: Context) -> str | Unknown | None:
     """What kind of constraint VALIDATE, ALTER, RENAME or DROP CONSTRAINT names; null when there is none."""
     found = subjects.named_constraint(context)
     return found.kind if isinstance(found, Constraint) else found
@@ -234,7 +235,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("column.was_not_null", BOOL, column_was_not_null, "whether {table}.{column} is NOT NULL"),
     Condition("column.had_default", BOOL, column_had_default, _COLUMN),
     Condition("column.is_identity", BOOL, column_is_identity, _COLUMN),
-    Condition("column.is_generated", BOOL, column_is_generated, _COLUMN),
+    Condition("column.old_generation", ("stored", "virtual"), column_old_generation, _COLUMN, null=True),
     Condition("column.old_type", TEXT, column_old_type, _TYPE, null=True),
     Condition("column.indexed", BOOL, column_indexed, _INDEXES),
     Condition("column.key", BOOL, column_key, _INDEXES),

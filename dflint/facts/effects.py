@@ -157,9 +157,7 @@ def _added(effect: Effect, more: Effect, *, certain: bool) -> Effect:
     locks = {lock.role: lock for lock in effect.locks}
     for lock in more.locks:
         before = locks.get(lock.role)
-        if before is None:
-            locks[lock.role] = RoleLock(lock.role, lock.mode, certain)
-        elif stronger(before.mode, lock.mode) != before.mode:
+        if before is None or stronger(before.mode, lock.mode) != before.mode:
             locks[lock.role] = RoleLock(lock.role, lock.mode, certain)
         elif before.mode == lock.mode and certain:
             locks[lock.role] = RoleLock(lock.role, lock.mode)

@@ -66,7 +66,7 @@ def text(value: Any) -> str | None:
 
 
 def flag(value: Any) -> str | None:
-    """true or false."""
+    """True or false."""
     return None if isinstance(value, bool) else "true or false"
 
 

@@ -13,15 +13,72 @@ from dflint.model.operations.base import Opaque, Operation
 
 #: Kinds of object, as families of operations have them (`DropObject` and its kin).
 OBJECT_KINDS: tuple[str, ...] = tuple(
-    """access_method aggregate cast collation column constraint conversion database domain event_trigger extension
-    foreign_data_wrapper foreign_table function index language large_object materialized_view operator operator_class
-    operator_family policy procedure property_graph publication role routine rule schema sequence server statistics
-    subscription system table tablespace text_search_configuration text_search_dictionary text_search_parser
-    text_search_template transform trigger type user_mapping view""".split()
+    [
+        "access_method",
+        "aggregate",
+        "cast",
+        "collation",
+        "column",
+        "constraint",
+        "conversion",
+        "database",
+        "domain",
+        "event_trigger",
+        "extension",
+        "foreign_data_wrapper",
+        "foreign_table",
+        "function",
+        "index",
+        "language",
+        "large_object",
+        "materialized_view",
+        "operator",
+        "operator_class",
+        "operator_family",
+        "policy",
+        "procedure",
+        "property_graph",
+        "publication",
+        "role",
+        "routine",
+        "rule",
+        "schema",
+        "sequence",
+        "server",
+        "statistics",
+        "subscription",
+        "system",
+        "table",
+        "tablespace",
+        "text_search_configuration",
+        "text_search_dictionary",
+        "text_search_parser",
+        "text_search_template",
+        "transform",
+        "trigger",
+        "type",
+        "user_mapping",
+        "view",
+    ]
 )
 
 _SESSION_COMMANDS = tuple(
-    """close deallocate declare execute explain fetch listen load move notify prepare reassign show unlisten""".split()
+    [
+        "close",
+        "deallocate",
+        "declare",
+        "execute",
+        "explain",
+        "fetch",
+        "listen",
+        "load",
+        "move",
+        "notify",
+        "prepare",
+        "reassign",
+        "show",
+        "unlisten",
+    ]
 )
 
 #: Types whose instances differ in kind: prefix and endings.

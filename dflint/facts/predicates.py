@@ -11,7 +11,8 @@ from dflint.model.expressions import Expr
 def predicate(context: Context) -> str | None:
     """The WHERE of UPDATE and DELETE: `absent`; `always_true` (`WHERE true`, `1 = 1`); `key`: the primary key or a
     unique key, or a column named id, equals constants or is in a list of them; `limited`: a range of such a key, a
-    subquery with its own bounds, or a cursor; `other`: any number of rows."""
+    subquery with its own bounds, or a cursor; `other`: any number of rows.
+    """
     operation = context.operation
     if operation.kind not in ("update", "delete"):
         return None

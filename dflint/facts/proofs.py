@@ -16,7 +16,8 @@ Answer = bool | Unknown
 
 def not_null_proven(context: Context) -> Answer:
     """SET NOT NULL needs no scan: the column is NOT NULL already, or a valid CHECK (`… IS NOT NULL`, also joined with
-    AND) says so. A constraint that the same ALTER TABLE drops proves nothing."""
+    AND) says so. A constraint that the same ALTER TABLE drops proves nothing.
+    """
     found, column = subjects.table(context), subjects.column_name(context)
     if not isinstance(found, Table) or column is None:
         return UNKNOWN if found is UNKNOWN else False
@@ -68,9 +69,7 @@ def _proven(table: Table, column: str, dropped: frozenset[str]) -> bool:
 
 def _dropped_beside(context: Context) -> frozenset[str]:
     """Names of constraints that the same statement drops: PostgreSQL drops first and looks for proofs afterwards."""
-    names = (
-        getattr(other, "name", "") for other in context.statement.operations if other.kind == "drop_constraint"
-    )
+    names = (getattr(other, "name", "") for other in context.statement.operations if other.kind == "drop_constraint")
     return frozenset(name for name in names if name)
 
 
@@ -106,19 +105,20 @@ def partition_default_exists(context: Context) -> Answer:
     return UNKNOWN if (found := default_partition(context, parent)) is UNKNOWN else found is not None
 
 
-def default_partition(context: Context, parent: Name) -> Name | None | Unknown:
+def default_partition(context: Context, parent: Name) -> Name | Unknown | None:
     """The default partition of a partitioned table."""
     for name in context.catalog.children_of.get(parent, ()):
         child = context.catalog.table(name)
         if isinstance(child, Table) and child.bound is not None and child.bound.kind == "default":
             return name
     found = context.catalog.table(parent)
-    return None if isinstance(found, Table) and found.complete or found is None else UNKNOWN
+    return None if (isinstance(found, Table) and found.complete) or found is None else UNKNOWN
 
 
 def partition_bound_proven(context: Context) -> Answer:
     """ATTACH PARTITION needs no scan of the partition: valid constraints imply the bound (one key column, RANGE or
-    LIST of constants; anything else is unknown)."""
+    LIST of constants; anything else is unknown).
+    """
     operation = context.operation
     bound, partition = getattr(operation, "bound", None), getattr(operation, "partition", None)
     parent = subjects.table(context)

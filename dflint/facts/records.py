@@ -36,6 +36,7 @@ ROLES: Mapping[str, str] = {
     "using_table": "tables with columns of the domain or type",
     "reads": "relations that the statement reads",
     "writes": "relations that WITH or a query inside writes",
+    "listed": "tables that a publication lists",
 }
 
 _WAITS = ("writers_of_target", "readers_of_target", "old_snapshots")
@@ -113,6 +114,11 @@ class FactReader:
         self._vocabulary = vocabulary
         self._problems = problems
         self._places: dict[str, str] = {}
+
+    @property
+    def ids(self) -> frozenset[str]:
+        """The ids seen so far, those of malformed facts included."""
+        return frozenset(self._places)
 
     def read(self, document: Document) -> list[Fact]:
         """The facts of one file; the malformed ones are left out and noted."""

@@ -180,6 +180,10 @@ def _writes(context: Context) -> Iterable[Name]:
     return tuple(context.resolve(name) for name in query.writes) if isinstance(query, Query) else ()
 
 
+def _listed(context: Context) -> Iterable[Name]:
+    return tuple(context.resolve(name) for name in getattr(context.operation, "tables", ()))
+
+
 _ROLES: Mapping[str, Callable[[Context], Iterable[Name]]] = {
     "target": _target,
     "table": _table,
@@ -196,4 +200,5 @@ _ROLES: Mapping[str, Callable[[Context], Iterable[Name]]] = {
     "using_table": _using_table,
     "reads": _reads,
     "writes": _writes,
+    "listed": _listed,
 }

@@ -24,7 +24,7 @@ def relation_name(context: Context) -> Name | None:
     return context.target if operation.target_kind in RELATIONS else None
 
 
-def table_name(context: Context) -> Name | None | Unknown:
+def table_name(context: Context) -> Name | Unknown | None:
     """The table the operation is about: its target, its index's or its sequence's table."""
     name = relation_name(context)
     if name is None or context.operation.target_kind in TABLES:
@@ -37,7 +37,7 @@ def table_name(context: Context) -> Name | None | Unknown:
     return name if found is not UNKNOWN or context.operation.target_kind in ("view", "materialized_view") else UNKNOWN
 
 
-def table(context: Context) -> Table | None | Unknown:
+def table(context: Context) -> Table | Unknown | None:
     """The table the operation is about, as the catalog has it."""
     name = table_name(context)
     if name is None or name is UNKNOWN:
@@ -51,7 +51,7 @@ def column_name(context: Context) -> str | None:
     return column.name if isinstance(column, Column) else column
 
 
-def column(context: Context) -> Column | None | Unknown:
+def column(context: Context) -> Column | Unknown | None:
     """The existing column the operation is about, as the catalog has it."""
     found, name = table(context), column_name(context)
     if isinstance(found, Table) and name is not None:
@@ -59,7 +59,7 @@ def column(context: Context) -> Column | None | Unknown:
     return UNKNOWN if found is UNKNOWN else None
 
 
-def named_constraint(context: Context) -> Constraint | None | Unknown:
+def named_constraint(context: Context) -> Constraint | Unknown | None:
     """The existing constraint that VALIDATE, ALTER, RENAME or DROP CONSTRAINT names."""
     name = getattr(context.operation, "name", None)
     found = table(context)
@@ -90,7 +90,7 @@ def indexes(context: Context, name: Name) -> tuple[Index, ...]:
     return tuple(each for each in found if isinstance(each, Index))
 
 
-def domain(context: Context, type_: Type | None) -> Domain | None | Unknown:
+def domain(context: Context, type_: Type | None) -> Domain | Unknown | None:
     """The domain that a type is; None when it is something else, UNKNOWN for a type the catalog does not know."""
     if type_ is None:
         return UNKNOWN

@@ -65,7 +65,8 @@ _DEEPEST = 32
 def type_change(context: Context) -> str | Unknown:
     """What ALTER COLUMN TYPE does to the table: `none`: only the catalog changes; `index_rebuild`: the heap stays,
     but plain indexes on the column are rebuilt; `rewrite`: heap and all indexes; `refused`: there is no cast, and no
-    USING. Indexes with expressions or predicates on the column, and CHECKs, are questions of their own."""
+    USING. Indexes with expressions or predicates on the column, and CHECKs, are questions of their own.
+    """
     operation = context.operation
     if not isinstance(operation, AlterColumnType):
         return "none"
@@ -188,7 +189,7 @@ def _known(type_: Type, context: Context) -> bool:
 
 
 def _zone_cost(new: Type, context: Context) -> str | Unknown:
-    """timestamp <-> timestamptz: the bytes stay when the session's zone is UTC."""
+    """Timestamp <-> timestamptz: the bytes stay when the session's zone is UTC."""
     if new.modifiers and new.modifiers != ("6",):
         return "rewrite"
     setting = context.session.setting("timezone")

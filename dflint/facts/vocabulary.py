@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dflint.facts import circumstances, columns, judgments
 from dflint.facts.condition import Condition
+from dflint.model.locks import MODES
 
 
 def vocabulary() -> Mapping[str, Condition]:
@@ -19,7 +20,13 @@ def document(conditions: Mapping[str, Condition]) -> str:
     lines = ["| condition | value | what |", "|---|---|---|"]
     for condition in conditions.values():
         one_word = len(condition.values) == 1
-        values = condition.values[0] if one_word else ", ".join(f"`{word}`" for word in condition.values)
+        values = (
+            "lock mode"
+            if condition.values == MODES
+            else condition.values[0]
+            if one_word
+            else ", ".join(f"`{word}`" for word in condition.values)
+        )
         values += " or `null`" if condition.null else ""
         lines.append(f"| `{condition.name}` | {values} | {condition.documentation} |")
     return "\n".join(lines) + "\n"

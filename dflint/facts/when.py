@@ -145,6 +145,11 @@ def _negated(part: When) -> When:
     return When(holds, (part,))
 
 
+def _member(member: Any) -> Any:
+    """What a member of a list is compared by: an option, which is a pair, by its name."""
+    return member[0] if type(member) is tuple and member else member
+
+
 # --- expectations ---------------------------------------------------------------------------------------------------
 
 
@@ -175,7 +180,7 @@ def _operator(name: str, operand: Any) -> Matches:
         return lambda value: not matches(value)
     if name == "contains":
         matches = _matcher(operand)
-        return lambda value: value is not None and any(matches(member) for member in value)
+        return lambda value: value is not None and any(matches(_member(member)) for member in value)
     if name == "empty":
         return lambda value: bool(value) is not operand
     comparisons: dict[str, Callable[[Any], bool]] = {

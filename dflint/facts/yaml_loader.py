@@ -138,7 +138,7 @@ class _Builder:
 
 def _scalar(node: Any) -> str | int | bool | None:
     text: str = node.value
-    if node.style is not None:  # quoted, or a block
+    if node.style:  # quoted, or a block; None or "" for plain text, depending on the loader
         return text
     if text in _WORDS:
         return _WORDS[text]

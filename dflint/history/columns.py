@@ -232,12 +232,23 @@ def drop_column_default(draft: Draft, operation: DropColumnDefault) -> None:
 
 def set_not_null(draft: Draft, operation: SetNotNull) -> None:
     """ALTER COLUMN … SET NOT NULL; from PostgreSQL 18 on with a constraint."""
+    if operation.only:
+        _require_partitions_not_null(draft, draft.resolve(operation.target), operation.column)
     change_column(draft, operation, lambda column: replace(column, not_null=True))
     if draft.version >= 18:
         for name in draft.family(draft.resolve(operation.target), operation.only):
             table = draft.known_table(name)
             if table is not None:
                 draft.put(put_not_null(draft, table, operation.column))
+
+
+def _require_partitions_not_null(draft: Draft, name: Name, column: str) -> None:
+    """ONLY on a partitioned table: refused while a partition's column may be null."""
+    table = draft.known_table(name)
+    for child in draft.descendants(name) if table is not None and table.partition_by is not None else ():
+        found = child.column(column)
+        if isinstance(found, Column) and not found.not_null:
+            raise Refused
 
 
 def drop_not_null(draft: Draft, operation: DropNotNull) -> None:

@@ -13,6 +13,7 @@ from dflint.history.indexes import (
     create_stored_index,
     key_columns,
     remove_index,
+    require_partition_key,
 )
 from dflint.history.naming import clip, constraint_name, index_columns, joined, relation_name
 from dflint.model.catalog import Index, Table
@@ -109,7 +110,7 @@ def named_check(draft: Draft, table: Name, constraint: Constraint, others: tuple
 
 def _add_check(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
     children = () if constraint.no_inherit else draft.children_of.get(table.name, ())
-    if only and children:
+    if (only and children) or (constraint.no_inherit and table.partition_by is not None):
         raise Refused
     check = named_check(draft, table.name, constraint)
     draft.put(with_constraint(table, check))
@@ -252,6 +253,8 @@ def _add_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> 
         _add_key_using_index(draft, table, constraint)
         return
     _require_columns(table, (*constraint.columns, *constraint.include))
+    if constraint.kind != "exclusion":
+        require_partition_key(table, constraint.columns)
     schema = table.name.schema or ""
     elements = key_elements(constraint)
     name = constraint.name or key_name(draft, table.name, constraint)

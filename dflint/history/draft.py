@@ -452,4 +452,6 @@ def _table_changes(old: Table, new: Table) -> tuple[set[Link], set[Link]]:
     if old.parents is not new.parents:
         gone.update(("children_of", parent) for parent in old.parents)
         come.update(("children_of", parent) for parent in new.parents)
+    if old.of_type != new.of_type:
+        return links(old), links(new)
     return gone, come

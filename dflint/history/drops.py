@@ -8,7 +8,7 @@ from dflint.history.constraints import remove_constraint, strip_references
 from dflint.history.draft import Draft, Refused
 from dflint.history.indexes import index_uses_column, remove_index
 from dflint.history.rewriting import mentions_column
-from dflint.history.views import shows_column
+from dflint.history.views import uses_column
 from dflint.model.catalog import CompositeType, Index, Relation, Sequence, Table, View
 from dflint.model.dependencies import sequences_named
 from dflint.model.names import Name
@@ -102,7 +102,7 @@ def _leave_publications(draft: Draft, name: Name) -> None:
 
 
 def drop_type_users(draft: Draft, name: Name, cascade: bool, going: dict[Name, Relation | None] | None = None) -> None:
-    """CASCADE: drop the columns of that type.
+    """CASCADE: drop the columns of that type, the tables made of it, and the types over it.
 
     Raises:
         Refused: there are some, and ``cascade`` is False.
@@ -113,7 +113,12 @@ def drop_type_users(draft: Draft, name: Name, cascade: bool, going: dict[Name, R
             continue
         if not cascade:
             raise Refused
-        if isinstance(user, Table):
+        if user is None and user_name in draft.types:
+            drop_type_users(draft, user_name, cascade=True, going=going)
+            draft.remove_type(user_name)
+        elif isinstance(user, Table) and user.of_type == name:
+            drop_relations(draft, [user_name], cascade=True)
+        elif isinstance(user, Table):
             for column in user.columns:
                 if column.type is not None and column.type.name == name:
                     remove_column(draft, draft.known_table(user_name) or user, column.name, cascade=True)
@@ -122,6 +127,19 @@ def drop_type_users(draft: Draft, name: Name, cascade: bool, going: dict[Name, R
             draft.put(replace(user, attributes=kept))
         elif isinstance(user, View):
             drop_relations(draft, [user_name], cascade=True)
+
+
+def typed_tables(draft: Draft, kind: Name, cascade: bool) -> list[Table]:
+    """The known tables OF a composite type, which a change of its attributes reaches with CASCADE.
+
+    Raises:
+        Refused: there are some, and ``cascade`` is False.
+    """
+    users = [draft.known_table(name) for name in draft.users_of_type.get(kind, ())]
+    tables = [table for table in users if table is not None and table.of_type == kind]
+    if tables and not cascade:
+        raise Refused
+    return tables
 
 
 def drop_owned_sequences(draft: Draft, table: Name, column: str, cascade: bool) -> None:
@@ -161,15 +179,14 @@ def remove_column(draft: Draft, table: Table, name: str, *, cascade: bool) -> No
         raise Refused
     strip_references(draft, table.name, (name,), cascade)
     for constraint in table.constraints:
-        if name in constraint.columns or mentions_column(constraint.expression, name):
+        if name in constraint.columns or name in constraint.include or mentions_column(constraint.expression, name):
             # A child's copy of a check goes with the child's column only, if it goes.
             remove_constraint(draft, table.name, constraint, cascade=cascade, copies=constraint.kind != "check")
     for index_name in draft.indexes_of.get(table.name, ()):
         if index_uses_column(draft.known(index_name), name):
-            remove_index(draft, index_name, cascade=cascade)
+            _remove_using_index(draft, index_name, cascade)
     drop_owned_sequences(draft, table.name, name, cascade)
-    if cascade:
-        _drop_readers(draft, table.name, name)
+    _drop_readers(draft, table.name, name, cascade)
     table = draft.known_table(table.name) or table
     draft.put(
         replace(
@@ -183,13 +200,34 @@ def remove_column(draft: Draft, table: Table, name: str, *, cascade: bool) -> No
         remove_column(draft, draft.known_table(table.name) or table, other, cascade=True)
 
 
-def _drop_readers(draft: Draft, table: Name, column: str) -> None:
-    """CASCADE: views that show the column go; whether one uses it elsewhere is not known, so those become unknown."""
+def _remove_using_index(draft: Draft, name: Name, cascade: bool) -> None:
+    """Remove an index that uses a dropped column; a constraint that needs it for an expression needs CASCADE."""
+    index = draft.known(name)
+    if not isinstance(index, Index) or index.constraint is None:
+        remove_index(draft, name)
+        return
+    if not cascade:
+        raise Refused
+    table = draft.known_table(index.table)
+    for constraint in table.constraints if table is not None else ():
+        if constraint.name == index.constraint:
+            remove_constraint(draft, index.table, constraint, cascade=True)
+
+
+def _drop_readers(draft: Draft, table: Name, column: str, cascade: bool) -> None:
+    """Views that use the column need CASCADE.
+
+    Where it is not known whether a view does, the statement is taken to succeed; with CASCADE the view then becomes
+    unknown.
+    """
     for name in draft.dependents_of.get(table, ()):
         view = draft.known(name)
         if not isinstance(view, View):
             continue
-        if shows_column(view, table, column):
+        used = uses_column(view, table, column)
+        if used and not cascade:
+            raise Refused
+        if used:
             drop_relations(draft, [name], cascade=True)
-        else:
+        elif used is None and cascade:
             draft.forget(name)

@@ -10,7 +10,7 @@ from dflint.history.rewriting import element_columns, mentions_column
 from dflint.model.catalog import UNKNOWN, Index, Relation, Table, View
 from dflint.model.names import Name
 from dflint.model.operations.indexes import CreateIndex
-from dflint.model.schema import Constraint
+from dflint.model.schema import Constraint, IndexElement
 
 
 def create_index(draft: Draft, operation: CreateIndex) -> None:
@@ -28,10 +28,12 @@ def create_index(draft: Draft, operation: CreateIndex) -> None:
     else:
         middle = joined(index_columns(operation.elements, operation.include))
         name = relation_name(draft, schema, table_name.name, middle, "idx")
+    if isinstance(table, Table) and operation.unique:
+        require_partition_key(table, tuple([e.column for e in operation.elements if e.column is not None]))
     index = Index(
         Name(schema, name),
         table_name,
-        elements=operation.elements,
+        elements=tuple([_plain(element) for element in operation.elements]),
         include=operation.include,
         unique=operation.unique,
         method=operation.method,
@@ -50,6 +52,24 @@ def create_index(draft: Draft, operation: CreateIndex) -> None:
             draft.put(replace(index, valid=False))
         else:
             add_partition_indexes(draft, index)
+
+
+def _plain(element: IndexElement) -> IndexElement:
+    """A column in parentheses, with or without COLLATE, is a plain column."""
+    expression, collation = element.expression, element.collation
+    if expression is not None and expression.kind == "collate" and expression.args:
+        expression, collation = expression.args[0], expression.name
+    if expression is None or expression.kind != "column" or expression.name is None:
+        return element
+    return replace(element, column=expression.name.name, expression=None, collation=collation)
+
+
+def require_partition_key(table: Table, columns: tuple[str, ...]) -> None:
+    """Refuse a unique index of a partitioned table that lacks a column of the partition key."""
+    key = table.partition_by
+    for element in key.elements if key is not None else ():
+        if element.column not in columns:
+            raise Refused
 
 
 def create_stored_index(draft: Draft, index: Index) -> None:
@@ -115,6 +135,8 @@ def add_partition_index(draft: Draft, parent: Index, partition: Name) -> None:
         if isinstance(existing, Index) and not existing.parents and _fits(draft, existing, parent, constraint):
             _attach(draft, existing, parent)
             return
+    if parent.unique:
+        require_partition_key(table, key_columns(parent))
     schema = partition.schema or ""
     middle: str | None = joined(index_columns(parent.elements, parent.include))
     label = "idx"

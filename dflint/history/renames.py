@@ -9,6 +9,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from dflint.history.draft import Draft, Refused
+from dflint.history.drops import typed_tables
 from dflint.history.naming import clip
 from dflint.history.rewriting import (
     mentions_column,
@@ -16,7 +17,18 @@ from dflint.history.rewriting import (
     rename_in_elements,
     rename_sequences,
 )
-from dflint.model.catalog import UNKNOWN, CompositeType, Domain, Index, Relation, Sequence, Table, Trigger, View
+from dflint.model.catalog import (
+    UNKNOWN,
+    CompositeType,
+    Domain,
+    Index,
+    RangeType,
+    Relation,
+    Sequence,
+    Table,
+    Trigger,
+    View,
+)
 from dflint.model.expressions import Type
 from dflint.model.names import Name
 from dflint.model.operations.objects import RenameColumn, RenameConstraint
@@ -98,13 +110,17 @@ def _source_renamed(name: str | None, source: Name | None, old: Name, new: Name)
 def _renamed_in_column(column: Column, old: Name, new: Name) -> Column:
     kind = column.type
     if kind is not None and kind.name == old:
-        column = replace(column, type=Type(new, kind.modifiers, kind.dimensions, kind.setof))
+        column = replace(column, type=_type_renamed(kind, new))
     default = column.default
     if default is not None and default.args:
         renamed = rename_sequences(default, lambda name: new if name == old else name)
         if renamed is not default:
             column = replace(column, default=renamed)
     return column
+
+
+def _type_renamed(kind: Type, new: Name) -> Type:
+    return Type(new, kind.modifiers, kind.dimensions, kind.setof)
 
 
 def _follow_index(draft: Draft, index: Index, new: Name) -> None:
@@ -176,8 +192,13 @@ def move_type(draft: Draft, old: Name, new: Name) -> None:
     draft.put_type(replace(found, name=new))
     for name in users:
         user = draft.known(name)
+        over = draft.types.get(name)
         if user is not None:
             draft.put(_renamed(user, old, new))
+        elif isinstance(over, Domain) and over.type.name == old:
+            draft.put_type(replace(over, type=_type_renamed(over.type, new)))
+        elif isinstance(over, RangeType) and over.subtype is not None:
+            draft.put_type(replace(over, subtype=_type_renamed(over.subtype, new)))
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------
@@ -193,6 +214,8 @@ def rename_column_operation(draft: Draft, operation: RenameColumn) -> None:
         return
     if isinstance(relation, CompositeType):
         draft.put(replace(relation, attributes=_renamed_columns(relation.attributes, old, new)))
+        for table in typed_tables(draft, name, operation.cascade):
+            _rename_table_column(draft, table, old, new)
         return
     if operation.object_kind not in ("table", "foreign_table"):
         raise Refused

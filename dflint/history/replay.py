@@ -63,7 +63,7 @@ def apply(
         session: settings in force before; its search_path resolves names.
         version: server major version, for what differs between versions (names of NOT NULL constraints, …).
         together: all operations of the statement, this one included. PostgreSQL lets the objects of one DROP list
-            depend on each other; where this is left out, every operation that is a clause is taken to be in such a list.
+            depend on each other; where this is left out, a DROP that is a clause is taken to be one of a list.
     """
     function = _FUNCTIONS.get(type(operation))
     if function is None:

@@ -8,6 +8,7 @@ from msgspec.structs import replace
 
 from dflint.history.constraints import check_columns
 from dflint.history.draft import Draft, Refused
+from dflint.history.drops import remove_column, typed_tables
 from dflint.history.naming import clip, constraint_name
 from dflint.model.catalog import BaseType, CompositeType, Domain, EnumType, RangeType, UserType
 from dflint.model.names import Name
@@ -113,7 +114,10 @@ def add_attribute(draft: Draft, operation: AddAttribute) -> None:
     kind = _composite(draft, operation.target)
     if any(attribute.name == operation.attribute.name for attribute in kind.attributes):
         raise Refused
-    draft.put(replace(kind, attributes=(*kind.attributes, _attribute(draft, operation.attribute))))
+    attribute = _attribute(draft, operation.attribute)
+    draft.put(replace(kind, attributes=(*kind.attributes, attribute)))
+    for table in typed_tables(draft, kind.name, operation.cascade):
+        draft.put(replace(table, columns=(*table.columns, attribute)))
 
 
 def drop_attribute(draft: Draft, operation: DropAttribute) -> None:
@@ -123,6 +127,8 @@ def drop_attribute(draft: Draft, operation: DropAttribute) -> None:
     if len(kept) == len(kind.attributes):
         raise Refused
     draft.put(replace(kind, attributes=kept))
+    for table in typed_tables(draft, kind.name, operation.cascade):
+        remove_column(draft, table, operation.attribute, cascade=True)
 
 
 def alter_attribute_type(draft: Draft, operation: AlterAttributeType) -> None:
@@ -131,13 +137,14 @@ def alter_attribute_type(draft: Draft, operation: AlterAttributeType) -> None:
     if all(attribute.name != operation.attribute for attribute in kind.attributes):
         raise Refused
     new_type = draft.resolve_type(operation.type)
-    attributes = tuple(
-        [
-            replace(a, type=new_type, collation=operation.collation) if a.name == operation.attribute else a
-            for a in kind.attributes
-        ]
-    )
-    draft.put(replace(kind, attributes=attributes))
+
+    def change(columns: tuple[Column, ...]) -> tuple[Column, ...]:
+        name, collation = operation.attribute, operation.collation
+        return tuple([replace(c, type=new_type, collation=collation) if c.name == name else c for c in columns])
+
+    draft.put(replace(kind, attributes=change(kind.attributes)))
+    for table in typed_tables(draft, kind.name, operation.cascade):
+        draft.put(replace(table, columns=change(table.columns)))
 
 
 # --- domains ----------------------------------------------------------------------------------------------------------

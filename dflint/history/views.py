@@ -110,7 +110,16 @@ def _relation_columns(draft: Draft, name: Name | None) -> tuple[Column, ...] | N
     return relation.columns if isinstance(relation, View) else None
 
 
-def shows_column(view: View, relation: Name, column: str) -> bool:
-    """Whether that column of ``relation`` is certainly among those the view shows."""
-    shown = Name(str(relation), column)
-    return any(source == (relation if name == "*" else shown) for name, source in view.query.columns)
+def uses_column(view: View, relation: Name, column: str) -> bool | None:
+    """Whether a view that reads ``relation`` uses that column of it; None when that cannot be told."""
+    query, shown = view.query, Name(str(relation), column)
+    for name, source in query.columns:
+        if source == (relation if name == "*" else shown):
+            return True
+        if name == "*" and source is None:
+            return None
+    if query.mentions is None:
+        return None
+    if column not in query.mentions:
+        return False
+    return True if len(query.reads) == 1 else None

@@ -6,7 +6,8 @@ A *link* is one entry of a reverse map: the map's name and the key under which t
 - ``children_of``: table -> its inheritance children or partitions, index -> the partitions' indexes attached to it;
 - ``dependents_of``: relation -> relations that name it: tables by a foreign key or by nextval() in a default, views by
   their query, sequences by the table that owns them;
-- ``users_of_type``: type (or relation used as a row type) -> relations with a column of that type;
+- ``users_of_type``: type (or relation used as a row type) -> relations with a column of that type or made of it, and
+  domains and ranges over it;
 - ``users_of_routine``: trigger function -> relations with such a trigger;
 - ``owners_of_constraint``: schema and constraint name -> tables and domains that have it;
 - ``members_of``: schema -> what it holds, as (name of the catalog's map, name).
@@ -25,6 +26,7 @@ from dflint.model.catalog import (
     CompositeType,
     Domain,
     Index,
+    RangeType,
     Relation,
     Sequence,
     Table,
@@ -51,6 +53,8 @@ def links(relation: Relation) -> set[Link]:
         found.update(constraint_links(relation.name.schema, relation.constraints))
         found.update(trigger_links(relation.triggers))
         found.update(("children_of", parent) for parent in relation.parents)
+        if relation.of_type is not None:
+            found.add(("users_of_type", relation.of_type))
     elif isinstance(relation, Index):
         found.add(("indexes_of", relation.table))
         found.update(("children_of", parent) for parent in relation.parents)
@@ -70,6 +74,10 @@ def type_links(found: UserType) -> Iterator[Link]:
     """Every link of a type that is not a relation."""
     if isinstance(found, Domain):
         yield from constraint_links(found.name.schema, found.constraints)
+        if is_user_type(found.type):
+            yield "users_of_type", found.type.name
+    elif isinstance(found, RangeType) and found.subtype is not None and is_user_type(found.subtype):
+        yield "users_of_type", found.subtype.name
 
 
 def column_links(columns: Iterable[Column]) -> Iterator[Link]:

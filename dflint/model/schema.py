@@ -174,6 +174,7 @@ class Query(Struct, frozen=True):
         functions: functions it calls.
         writes: relations written by data-modifying WITH.
         locks_rows: FOR UPDATE and its kin.
+        mentions: names of all columns it names anywhere, without their tables; None when that was not looked for.
     """
 
     reads: tuple[Name, ...] = ()
@@ -181,6 +182,7 @@ class Query(Struct, frozen=True):
     functions: tuple[Name, ...] = ()
     writes: tuple[Name, ...] = ()
     locks_rows: bool = False
+    mentions: tuple[str, ...] | None = None
 
 
 class Parameter(Struct, frozen=True):

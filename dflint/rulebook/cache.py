@@ -53,7 +53,7 @@ def _modules(folder: str) -> list[str]:
 
 
 def directory() -> str | None:
-    """dflint's directory for caches; None when the user has none."""
+    """Dflint's directory for caches; None when the user has none."""
     home = os.environ.get("XDG_CACHE_HOME") or ""
     if not os.path.isabs(home):
         if sys.platform == "win32":

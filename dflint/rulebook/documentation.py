@@ -41,10 +41,7 @@ def rules_table(rules: Iterable[Rule]) -> str:
 def vocabulary_page() -> str:
     """The named conditions and the roles: what `when` and `locks` may name."""
     roles = "\n".join(f"| `{role}` | {meaning} |" for role, meaning in ROLES.items())
-    return (
-        f"### Named conditions\n\n{document(vocabulary())}\n"
-        f"### Roles\n\n| role | who |\n|---|---|\n{roles}\n"
-    )
+    return f"### Named conditions\n\n{document(vocabulary())}\n### Roles\n\n| role | who |\n|---|---|\n{roles}\n"
 
 
 def _versions(rule: Rule) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from dflint.facts import yaml_loader
 from dflint.facts.condition import Condition
@@ -128,7 +128,8 @@ def load(files: Iterable[str], checks: Mapping[str, str]) -> tuple[list[Rule], l
             facts.extend(fact_reader.read(document))
         else:
             rule_documents.append(document)
-    rule_reader = RuleReader(kinds, conditions, checks, {fact.id: fact for fact in facts}, problems)
+    known = Known(kinds, conditions, checks, fact_reader.ids, {fact.id: fact.confidence for fact in facts})
+    rule_reader = RuleReader(known, problems)
     rules = [rule for document in rule_documents if (rule := rule_reader.read(document)) is not None]
     if problems:
         raise RuleErrors(problems)
@@ -142,27 +143,34 @@ def _document(file: str, problems: list[RuleError]) -> Document | None:
     except RuleError as error:
         problems.append(error)
     except UnicodeDecodeError as error:
-        problems.append(RuleError("the file is not UTF-8", file=file, line=error.object.count(b"\n", 0, error.start) + 1))
+        line = error.object.count(b"\n", 0, error.start) + 1
+        problems.append(RuleError("the file is not UTF-8", file=file, line=line))
     except OSError as error:
         problems.append(RuleError(f"cannot be read: {error.strerror}", file=file))
     return None
 
 
+class Known(NamedTuple):
+    """What rules may name.
+
+    Attributes:
+        checks: check name -> reference.
+        facts: ids, those of malformed facts included: a rule that cites one is not to blame.
+        confidences: fact id -> confidence.
+    """
+
+    kinds: Kinds
+    conditions: Mapping[str, Condition]
+    checks: Mapping[str, str]
+    facts: frozenset[str]
+    confidences: Mapping[str, Confidence]
+
+
 class RuleReader:
     """Reads rule files; problems are collected."""
 
-    def __init__(
-        self,
-        kinds: Kinds,
-        conditions: Mapping[str, Condition],
-        checks: Mapping[str, str],
-        facts: Mapping[str, Fact],
-        problems: list[RuleError],
-    ) -> None:
-        self._kinds = kinds
-        self._conditions = conditions
-        self._checks = checks
-        self._facts = facts
+    def __init__(self, known: Known, problems: list[RuleError]) -> None:
+        self._known = known
         self._problems = problems
         self._places: dict[str, str] = {}
 
@@ -172,10 +180,10 @@ class RuleReader:
         reader = Reader(document, self._problems)
         good = reader.mapping((), document.data, RULE_FIELDS, "a rule")
         self._identity(reader, good)
-        kinds = expand_kinds(reader, ("operations",), good.get("operations", ()), self._kinds)
+        kinds = expand_kinds(reader, ("operations",), good.get("operations", ()), self._known.kinds)
         if "when" in good and kinds:
-            types = {kind: self._kinds.types[kind] for kind in kinds}
-            WhenVerifier(reader, self._conditions).verify(("when",), good["when"], types)
+            types = {kind: self._known.kinds.types[kind] for kind in kinds}
+            WhenVerifier(reader, self._known.conditions).verify(("when",), good["when"], types)
         self._references(reader, good)
         for name in ("message", "fix"):
             self._placeholders(reader, name, good.get(name, ""), kinds, good.get("values", ()))
@@ -191,14 +199,14 @@ class RuleReader:
         kinds: tuple[str, ...],
         examples: dict[str, tuple[Example, ...]],
     ) -> Rule:
-        limits = [self._facts[fact].confidence for fact in good.get("facts", ())]
+        limits = [self._known.confidences[fact] for fact in good.get("facts", ())]
         good["confidence"] = max((good.get("confidence", "high"), *limits), key=_CONFIDENCES.index)
         for name in ("hazards", "quiet_unless_known", "facts", "recipes", "values", "tags"):
             good[name] = tuple(good.get(name, ()))
         for name in ("title", "message", "why", "fix"):
             good[name] = good[name].strip()
         if "check" in good:
-            good["check"] = self._checks[good["check"]]
+            good["check"] = self._known.checks[good["check"]]
         good.update(examples, operations=kinds, file=document.file, line=document.line(("id",)))
         return Rule(**good)
 
@@ -220,14 +228,14 @@ class RuleReader:
             if not _HAZARD.fullmatch(hazard):
                 reader.problem(("hazards", position), f"{hazard!r} is not a hazard id", "such as H001")
         for position, fact in enumerate(good.get("facts", ())):
-            if fact not in self._facts:
-                reader.unknown(("facts", position), "fact", fact, self._facts)
+            if fact not in self._known.facts:
+                reader.unknown(("facts", position), "fact", fact, self._known.facts)
         for position, name in enumerate(good.get("quiet_unless_known", ())):
-            if name not in self._conditions:
-                reader.unknown(("quiet_unless_known", position), "condition", name, self._conditions)
+            if name not in self._known.conditions:
+                reader.unknown(("quiet_unless_known", position), "condition", name, self._known.conditions)
         check = good.get("check")
-        if check is not None and check not in self._checks:
-            reader.unknown(("check",), "check", check, self._checks)
+        if check is not None and check not in self._known.checks:
+            reader.unknown(("check",), "check", check, self._known.checks)
 
     def _placeholders(
         self, reader: Reader, field: str, template: str, kinds: tuple[str, ...], values: Iterable[str]
@@ -239,7 +247,7 @@ class RuleReader:
             elif name not in known:
                 for kind in kinds:
                     try:
-                        shape_of(self._kinds.types[kind], name)
+                        shape_of(self._known.kinds.types[kind], name)
                     except NoField as missing:
                         reader.unknown((field,), "placeholder", name, [*known, *missing.known])
                         break

@@ -88,9 +88,9 @@ def _odd_lines(text: bytes, taken: set[int]) -> list[Notice]:
     return notices
 
 
-def _attribute(line: bytes, name: bytes) -> tuple[bytes, Span] | None:
+def _attribute(line: bytes, name: bytes, value: bytes = rb"\w+") -> tuple[bytes, Span] | None:
     """The value of ``name:value`` on a changeset line, and where the two stand in it. The last one counts."""
-    found = list(re.finditer(rb"(?i)(?<![A-Za-z])" + name + rb":(\S*)", line))
+    found = list(re.finditer(rb"(?i)(?<![A-Za-z])" + name + b":(" + value + b")", line))
     return (found[-1][1], Span(found[-1].start(), found[-1].end())) if found else None
 
 
@@ -99,7 +99,7 @@ def _skipped(line: bytes) -> str | None:
     ignore = _attribute(line, b"ignore")
     if ignore is not None and ignore[0].lower() == b"true":
         return "ignore:true: Liquibase leaves this changeset out"
-    dbms = _attribute(line, b"dbms")
+    dbms = _attribute(line, b"dbms", rb"\S+")
     if dbms is None:
         return None
     names = {name.strip().lower() for name in dbms[0].strip(b'"').split(b",") if name.strip()}
@@ -118,7 +118,7 @@ def _changeset(text: bytes, line: Line, end: int) -> list[Section]:
     plain = opt_out is not None and opt_out[0].lower() != b"true"
     split = _attribute(line.text, b"splitStatements")
     whole = split is not None and split[0].lower() == b"false"
-    delimiter = _attribute(line.text, b"endDelimiter")
+    delimiter = _attribute(line.text, b"endDelimiter", rb"\S*")
     chunks: tuple[Span, ...] = ()
     if not whole and delimiter is not None and delimiter[0] not in (b"", b";", b"\\;"):
         chunks = pieces(text, span, delimiter[0].replace(rb"\n", b"\n").removesuffix(b"$"))

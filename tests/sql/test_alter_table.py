@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from importlib import import_module
 from typing import Any
 
 import pytest
@@ -276,9 +277,8 @@ _INTERNAL = {
 
 
 def test_every_sub_command_of_the_grammar_is_built_and_tested() -> None:
-    from postgast import pg_query_pb2  # type: ignore[import-untyped,unused-ignore]
-
-    known = set(pg_query_pb2.DESCRIPTOR.enum_types_by_name["AlterTableType"].values_by_name)
+    schema = import_module("postgast.pg_query_pb2").DESCRIPTOR
+    known = set(schema.enum_types_by_name["AlterTableType"].values_by_name)
     assert set(alter_table._COMMANDS) == known - _INTERNAL
     tested = [PREFIX + text for text, _, _ in SUB_COMMANDS]
     tested += ["ALTER TABLE t OWNER TO x", "ALTER FOREIGN TABLE t OPTIONS (a 'b'), ALTER a OPTIONS (a 'b')"]
@@ -341,9 +341,7 @@ def test_several_sub_commands_keep_their_order_and_place() -> None:
         ),
         (
             "ALTER INDEX IF EXISTS i SET TABLESPACE fast",
-            SetTablespace(
-                target=Name(None, "i"), object_kind="index", if_exists=True, tablespace="fast", clause=0
-            ),
+            SetTablespace(target=Name(None, "i"), object_kind="index", if_exists=True, tablespace="fast", clause=0),
         ),
         ("ALTER SEQUENCE q SET LOGGED", SetLogged(target=Name(None, "q"), object_kind="sequence", clause=0)),
         (
@@ -414,9 +412,7 @@ def test_attributes_of_a_composite_type() -> None:
 )
 def test_move_all(words: str, kind: str) -> None:
     assert build_one(f"ALTER {words} ALL IN TABLESPACE a OWNED BY x, CURRENT_USER SET TABLESPACE b NOWAIT") == (
-        MoveAllInTablespace(
-            object_kind=kind, source="a", destination="b", owned_by=("x", "current_user"), nowait=True
-        )
+        MoveAllInTablespace(object_kind=kind, source="a", destination="b", owned_by=("x", "current_user"), nowait=True)
     )
     assert build_one(f"ALTER {words} ALL IN TABLESPACE a SET TABLESPACE b") == (
         MoveAllInTablespace(object_kind=kind, source="a", destination="b")

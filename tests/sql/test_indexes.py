@@ -35,9 +35,7 @@ A = (IndexElement("a"),)
         ),
         (
             "CREATE INDEX ON s.t (a) WITH (fillfactor = 70, fastupdate = off) TABLESPACE fast",
-            CreateIndex(
-                target=T, elements=A, options=(("fillfactor", "70"), ("fastupdate", "off")), tablespace="fast"
-            ),
+            CreateIndex(target=T, elements=A, options=(("fillfactor", "70"), ("fastupdate", "off")), tablespace="fast"),
         ),
     ],
 )

@@ -252,8 +252,7 @@ def test_attributes_belong_to_the_constraint_before_them() -> None:
         ("CHECK (a > 1) NOT VALID", {"kind": "check", "expression": greater("a", 1), "validated": False}),
         ("NOT NULL a NO INHERIT", {"kind": "not_null", "columns": ("a",), "no_inherit": True}),
         (
-            "EXCLUDE USING gist (a WITH =, (a + 1) COLLATE \"C\" s.ops DESC NULLS LAST WITH OPERATOR(pg_catalog.&&))"
-            " INCLUDE (c) WHERE (a > 1) INITIALLY DEFERRED",
+            'EXCLUDE USING gist (a WITH =, (a + 1) COLLATE "C" s.ops DESC NULLS LAST WITH OPERATOR(pg_catalog.&&)) INCLUDE (c) WHERE (a > 1) INITIALLY DEFERRED',
             {
                 "kind": "exclusion",
                 "method": "gist",
@@ -328,9 +327,7 @@ def test_properties_of_the_table(sql: str, fields: dict[str, Any]) -> None:
     ],
 )
 def test_partition_keys(text: str, key: PartitionKey) -> None:
-    assert build_one(f"CREATE TABLE t () PARTITION BY {text}") == CreateTable(
-        target=Name(None, "t"), partition_by=key
-    )
+    assert build_one(f"CREATE TABLE t () PARTITION BY {text}") == CreateTable(target=Name(None, "t"), partition_by=key)
 
 
 @pytest.mark.parametrize(
@@ -371,6 +368,16 @@ def test_like_says_what_is_copied_and_where() -> None:
     assert [c.name for c in operation.columns] == ["a", "b"]
 
 
+@pytest.mark.parametrize(
+    "word",
+    ["comments", "compression", "constraints", "defaults", "generated", "identity", "indexes", "statistics", "storage"],
+)
+def test_each_kind_of_thing_that_like_copies(word: str) -> None:
+    assert build_one(f"CREATE TABLE t (LIKE x INCLUDING {word})") == CreateTable(
+        target=Name(None, "t"), likes=(Like(Name(None, "x"), frozenset({word})),)
+    )
+
+
 def test_a_foreign_table() -> None:
     sql = "CREATE FOREIGN TABLE t (a int OPTIONS (col 'x') NOT NULL) SERVER far OPTIONS (tab 'y')"
     assert build_one(sql) == CreateTable(
@@ -407,8 +414,7 @@ def test_create_table_as_execute_has_unknown_columns() -> None:
 
 def test_create_materialized_view() -> None:
     assert build_one(
-        "CREATE MATERIALIZED VIEW IF NOT EXISTS m (x) WITH (fillfactor = 10) TABLESPACE fast"
-        " AS SELECT 1 WITH NO DATA"
+        "CREATE MATERIALIZED VIEW IF NOT EXISTS m (x) WITH (fillfactor = 10) TABLESPACE fast AS SELECT 1 WITH NO DATA"
     ) == CreateMaterializedView(
         target=Name(None, "m"),
         query=Query(columns=(("?column?", None),)),
@@ -420,7 +426,9 @@ def test_create_materialized_view() -> None:
     )
 
 
-@pytest.mark.parametrize("sql", ["SELECT a INTO UNLOGGED s.t FROM u", "SELECT a INTO UNLOGGED s.t FROM u UNION SELECT 1"])
+@pytest.mark.parametrize(
+    "sql", ["SELECT a INTO UNLOGGED s.t FROM u", "SELECT a INTO UNLOGGED s.t FROM u UNION SELECT 1"]
+)
 def test_select_into(sql: str) -> None:
     node = tree(sql)["SelectStmt"]
     assert into_clause(node) is not None

@@ -100,9 +100,7 @@ def reassign_owned(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 # --- RENAME -------------------------------------------------------------------------------------------------------
 
 #: `relationType` is only meant where a column or constraint is renamed; elsewhere it is the first of the enumeration.
-RENAME_STMT: Final = frozenset(
-    "renameType relationType relation object subname newname behavior missing_ok".split()
-)
+RENAME_STMT: Final = frozenset("renameType relationType relation object subname newname behavior missing_ok".split())
 
 
 def rename(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
@@ -164,9 +162,7 @@ def set_schema(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 def change_owner(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """ALTER … OWNER TO of anything but a relation, which ALTER TABLE does."""
     claim(node, ALTER_OWNER_STMT)
-    return (
-        ChangeOwner(object_kind=object_kind(node["objectType"]), owner=role(node["newowner"]), **_altered(node)),
-    )
+    return (ChangeOwner(object_kind=object_kind(node["objectType"]), owner=role(node["newowner"]), **_altered(node)),)
 
 
 def depends_on_extension(node: Node, _library: LibPgQuery) -> Sequence[Operation]:

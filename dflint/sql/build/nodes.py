@@ -176,7 +176,7 @@ _ROLE_SPEC = frozenset({"roletype", "rolename", "location"})
 
 
 def role(node: Node) -> str:
-    """A role name, from a wrapped or unwrapped ``RoleSpec``; the special ones as keywords: ``public``, ``current_user``."""
+    """A role name, from a ``RoleSpec``, wrapped or not; the special ones as keywords: ``public``, ``current_user``."""
     node = node.get("RoleSpec", node)
     claim(node, _ROLE_SPEC)
     kind = node.get("roletype", "ROLESPEC_CSTRING")

@@ -215,7 +215,7 @@ def alter_user_mapping(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 
 
 def import_foreign_schema(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
-    """IMPORT FOREIGN SCHEMA: an action on the local schema, whose new tables nothing tells; ``detail`` is the source."""
+    """IMPORT FOREIGN SCHEMA, an action on the local schema; ``detail`` is the source. Its new tables are unknown."""
     claim(node, KEYS["ImportForeignSchemaStmt"])
     source = f"{node['server_name']}.{node['remote_schema']}"
     written = definition(node.get("options", ()))

@@ -104,9 +104,7 @@ def create_extension(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             values[_EXTENSION_OPTIONS[name]] = text
         else:
             raise Unread(f"option {name} of CREATE EXTENSION")
-    return (
-        CreateExtension(target=Name(None, node["extname"]), if_not_exists="if_not_exists" in node, **values),
-    )
+    return (CreateExtension(target=Name(None, node["extname"]), if_not_exists="if_not_exists" in node, **values),)
 
 
 def alter_extension(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
@@ -173,9 +171,7 @@ def grant(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     # Commas among the privileges would be counted as the objects' own.
     counted = len(node.get("privileges", ())) < 2 and len(targets) > 1
     return [
-        GrantPrivileges(
-            privileges=names, columns=columns, clause=clause if counted else -1, **target, **shared
-        )
+        GrantPrivileges(privileges=names, columns=columns, clause=clause if counted else -1, **target, **shared)
         for clause, target in enumerate(targets)
         for columns, names in privileges
     ]
@@ -263,7 +259,10 @@ def create_role(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
         raise Unread(f"CREATE of {node['stmt_type']}")
     return (
         CreateOther(
-            target=Name(None, node["role"]), object_kind="role", options=definition(node.get("options", ())), detail=word
+            target=Name(None, node["role"]),
+            object_kind="role",
+            options=definition(node.get("options", ())),
+            detail=word,
         ),
     )
 
@@ -284,9 +283,7 @@ def alter_role_set(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     action, setting = attached_setting(node["setstmt"])
     target = Name(None, role(node["role"])) if "role" in node else None
     return (
-        AlterOther(
-            target=target, object_kind="role", action=action, options=setting, detail=node.get("database", "")
-        ),
+        AlterOther(target=target, object_kind="role", action=action, options=setting, detail=node.get("database", "")),
     )
 
 

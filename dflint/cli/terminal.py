@@ -1,0 +1,76 @@
+"""The two streams: results go to stdout, all else to stderr."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TextIO
+
+from dflint.model.errors import ConfigErrors, DflintError, InputError, RuleErrors
+
+_WIDEST = 120
+
+
+def is_terminal(stream: TextIO) -> bool:
+    """Whether somebody is looking at the stream."""
+    return not stream.closed and stream.isatty()
+
+
+def wants_color(choice: str, stream: TextIO) -> bool:
+    """Whether to colour what goes to the stream: ``--color``, then NO_COLOR, then FORCE_COLOR, then the terminal."""
+    if choice != "auto":
+        return choice == "always"
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return is_terminal(stream) and os.environ.get("TERM") != "dumb"
+
+
+def width(stream: TextIO) -> int:
+    """Columns that text for people may use."""
+    if not is_terminal(stream):
+        return _WIDEST
+    try:
+        return min(_WIDEST, os.get_terminal_size(stream.fileno()).columns or _WIDEST)
+    except (OSError, ValueError):
+        return _WIDEST
+
+
+def write(text: str, file: str | None = None) -> None:
+    """Write a document to a file, or to stdout. A reader that goes away early is no error.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    # Documents are UTF-8 whatever the locale; bytes of file names that are not come out as they are.
+    content = text.encode("utf-8", "surrogateescape")
+    try:
+        if file is None:
+            sys.stdout.flush()
+            sys.stdout.buffer.write(content)
+            sys.stdout.buffer.flush()
+        else:
+            with open(file, "wb") as stream:
+                stream.write(content)
+    except BrokenPipeError:
+        # Python flushes once more at exit, which must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        raise InputError(f"the output cannot be written: {error.strerror}", file=file) from error
+
+
+def say(text: str) -> None:
+    """One line on stderr."""
+    try:
+        sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+    except (OSError, ValueError):
+        # Nobody can be told.
+        pass
+
+
+def say_error(error: DflintError) -> None:
+    """Place, message and remedy; a line for each of several."""
+    several = error.errors if isinstance(error, ConfigErrors | RuleErrors) else (error,)
+    for one in several:
+        say(str(one) if one.file is not None else f"dflint: {one}")
