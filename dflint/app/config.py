@@ -11,7 +11,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from dflint.app.key_lines import KeyLines, Steps
-from dflint.app.request import NEWEST_VERSION, OLDEST_VERSION, Severity
+from dflint.app.request import NEWEST_VERSION, OLDEST_VERSION, LintRequest, Severity
 from dflint.model.errors import ConfigError, ConfigErrors, nearest
 
 OWN_FILE = "dflint.toml"
@@ -70,9 +70,27 @@ class Project(Struct, frozen=True):
     directory: str
     file: str | None = None
 
-    def path(self, written: str) -> str:
-        """A path of the configuration as an absolute path."""
-        return os.path.normpath(os.path.join(self.directory, written))
+    def request(self) -> LintRequest:
+        """What the configuration alone asks of a lint run."""
+        config = self.config
+        runner, _, version = (config.runner or "").partition("@")
+        return LintRequest(
+            runner=runner or None,
+            runner_version=version or None,
+            assume_in_transaction=config.assume_in_transaction,
+            pg_version=config.pg_version,
+            select=config.select,
+            ignore=config.ignore,
+            severity=config.severity,
+            baseline=None if config.baseline is None else config.baseline.before,
+            require_suppression_reason=config.require_suppression_reason,
+            exclude=config.exclude,
+            plugins=config.plugins,
+            rule_paths=tuple(os.path.normpath(os.path.join(self.directory, path)) for path in config.rule_paths),
+            checks=config.checks,
+            processes=config.processes or 1,
+            project=self.directory,
+        )
 
 
 def load(start: str, named: str | None = None) -> Project:

@@ -113,8 +113,7 @@ class Judge:
 
     def files(self, history: History) -> Sequence[str]:
         """The files that judging asks for, in order: up to the last one selected; later ones cannot matter."""
-        last = max((index for index, path in enumerate(history.files) if path in history.selected), default=-1)
-        return history.files[: last + 1]
+        return history.files[: history.last_selected + 1]
 
     def judge(self, history: History, parsed: Callable[[str], ParsedFile]) -> Outcome:
         """Judge the selected files of a history; the files before them are replayed.

@@ -92,9 +92,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (KeyboardInterrupt, click.Abort):
         say("dflint: interrupted")
         return exit_codes.INTERRUPTED
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001  # whatever it is, a bug: told in one line
         if "--debug" in given:
-            raise
+            import traceback
+
+            say(traceback.format_exc().rstrip())
         say(f"dflint: internal error: {type(error).__name__}: {error} (please report it, with the output of --debug)")
         return exit_codes.UNUSABLE
     return status if isinstance(status, int) else exit_codes.FINE

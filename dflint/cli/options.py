@@ -1,29 +1,34 @@
-"""Options that several verbs share, and what they make of the configuration."""
+"""Options that several verbs share."""
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import Any, TypeVar
 
 import click
 
 from dflint.app.config import Config, Project, load
-from dflint.app.request import LintRequest
 from dflint.model.errors import InputError
 
-F = TypeVar("F", bound=Callable[..., Any])
+_Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
-def configuration_options(command: F) -> F:
-    """``--config`` and ``--isolated``."""
-    config = click.option("--config", metavar="FILE", help="Configuration file.  [default: the nearest one upwards]")
-    isolated = click.option("--isolated", is_flag=True, help="Read no configuration file.")
+def configuration_options(command: _Command) -> _Command:
+    """``--config`` and ``--isolated``, and ``--debug``, which `dflint.cli.main` looks for itself."""
     debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error.")
+    isolated = click.option("--isolated", is_flag=True, help="Read no configuration file.")
+    config = click.option("--config", metavar="FILE", help="Configuration file.  [default: the nearest one upwards]")
     return config(isolated(debug(command)))
 
 
-def project(start: str, config: str | None, *, isolated: bool) -> Project:
+def configured(start: str, config: str | None, *, isolated: bool) -> Project:
     """The configuration that the options ask for.
+
+    Args:
+        start: the path at which the search begins.
+        config: value of ``--config``.
+        isolated: value of ``--isolated``.
 
     Raises:
         DflintError: it is malformed, or both options were given.
@@ -32,17 +37,4 @@ def project(start: str, config: str | None, *, isolated: bool) -> Project:
         return load(start, config)
     if config is not None:
         raise InputError("--config and --isolated contradict each other", remedy="leave one out")
-    return Project(Config(), load_directory())
-
-
-def load_directory() -> str:
-    """The working directory."""
-    import os
-
-    return os.getcwd()
-
-
-def request_of(settings: Project) -> LintRequest:
-    """What the configuration alone asks for."""
-    config = settings.config
-    return LintRequest()
+    return Project(Config(), os.getcwd())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import TextIO
@@ -62,11 +63,9 @@ def write(text: str, file: str | None = None) -> None:
 
 def say(text: str) -> None:
     """One line on stderr."""
-    try:
+    # When stderr is gone, nobody can be told.
+    with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
-    except (OSError, ValueError):
-        # Nobody can be told.
-        pass
 
 
 def say_error(error: DflintError) -> None:

@@ -11,75 +11,17 @@ from typing import ClassVar
 from dflint.model.operations import data, ends, indexes, objects, session, tables
 from dflint.model.operations.base import Opaque, Operation
 
+_OBJECT_KINDS = """
+    access_method aggregate cast collation column constraint conversion database domain event_trigger extension
+    foreign_data_wrapper foreign_table function index language large_object materialized_view operator operator_class
+    operator_family policy procedure property_graph publication role routine rule schema sequence server statistics
+    subscription system table tablespace text_search_configuration text_search_dictionary text_search_parser
+    text_search_template transform trigger type user_mapping view
+"""
 #: Kinds of object, as families of operations have them (`DropObject` and its kin).
-OBJECT_KINDS: tuple[str, ...] = tuple(
-    [
-        "access_method",
-        "aggregate",
-        "cast",
-        "collation",
-        "column",
-        "constraint",
-        "conversion",
-        "database",
-        "domain",
-        "event_trigger",
-        "extension",
-        "foreign_data_wrapper",
-        "foreign_table",
-        "function",
-        "index",
-        "language",
-        "large_object",
-        "materialized_view",
-        "operator",
-        "operator_class",
-        "operator_family",
-        "policy",
-        "procedure",
-        "property_graph",
-        "publication",
-        "role",
-        "routine",
-        "rule",
-        "schema",
-        "sequence",
-        "server",
-        "statistics",
-        "subscription",
-        "system",
-        "table",
-        "tablespace",
-        "text_search_configuration",
-        "text_search_dictionary",
-        "text_search_parser",
-        "text_search_template",
-        "transform",
-        "trigger",
-        "type",
-        "user_mapping",
-        "view",
-    ]
-)
+OBJECT_KINDS = tuple(_OBJECT_KINDS.split())
 
-_SESSION_COMMANDS = tuple(
-    [
-        "close",
-        "deallocate",
-        "declare",
-        "execute",
-        "explain",
-        "fetch",
-        "listen",
-        "load",
-        "move",
-        "notify",
-        "prepare",
-        "reassign",
-        "show",
-        "unlisten",
-    ]
-)
+_SESSION_COMMANDS = "close deallocate declare execute explain fetch listen load move notify prepare show unlisten"
 
 #: Types whose instances differ in kind: prefix and endings.
 _FAMILIES: dict[type[Operation], tuple[str, tuple[str, ...]]] = {
@@ -107,7 +49,7 @@ _FAMILIES: dict[type[Operation], tuple[str, tuple[str, ...]]] = {
     objects.GrantRole: ("", ("grant_role", "revoke_role")),
     objects.OwnedObjects: ("", ("drop_owned", "reassign_owned")),
     session.FinishPrepared: ("", ("commit_prepared", "rollback_prepared")),
-    session.SessionCommand: ("", _SESSION_COMMANDS),
+    session.SessionCommand: ("", tuple(_SESSION_COMMANDS.split())),
 }
 
 _GROUPS: dict[str, type[Operation]] = {

@@ -33,7 +33,7 @@ class Shape(NamedTuple):
     type: Any = None
 
 
-class NoField(Exception):
+class NoFieldError(Exception):
     """A path names a field that does not exist; ``name`` of ``known``."""
 
     def __init__(self, name: str, known: list[str]) -> None:
@@ -46,7 +46,7 @@ def shape_of(operation: type[Operation], path: str) -> Shape:
     """What ``path`` leads to on that type of operation.
 
     Raises:
-        NoField: it leads nowhere.
+        NoFieldError: it leads nowhere.
     """
     hint: Any = operation
     optional = in_list = False
@@ -54,7 +54,7 @@ def shape_of(operation: type[Operation], path: str) -> Shape:
     for step in path.split("."):
         hints = _fields(hint)
         if step not in hints:
-            raise NoField(step, list(hints))
+            raise NoFieldError(step, list(hints))
         shape = _shape(hints[step])
         optional = optional or shape.optional
         if shape.kind == "list":
@@ -86,12 +86,15 @@ def reader(path: str) -> Callable[[Any], Any]:
 
 
 def _fields(owner: Any) -> dict[str, Any]:
-    if not isinstance(owner, type) or not (issubclass(owner, Struct) or owner is Name):
+    if owner is Name:
+        fields: tuple[str, ...] = Name._fields
+    elif isinstance(owner, type) and issubclass(owner, Struct):
+        fields = owner.__struct_fields__
+    else:
         return {}
     hints = get_type_hints(owner)
-    fields = owner.__struct_fields__ if issubclass(owner, Struct) else owner._fields
     found = {name: hints[name] for name in fields}
-    if issubclass(owner, Operation):
+    if isinstance(owner, type) and issubclass(owner, Operation):
         found["kind"] = found["target_kind"] = str
     return found
 

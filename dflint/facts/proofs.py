@@ -172,7 +172,7 @@ def _list_implied(parts: list[Expr], column: str, bound: PartitionBound, not_nul
         else:
             continue
         if None not in held and held <= wanted:
-            return True if not_null else False
+            return not_null
     return UNKNOWN
 
 

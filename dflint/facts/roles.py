@@ -93,7 +93,8 @@ def _partition(context: Context) -> Iterable[Name]:
 
 
 def _default_partition(context: Context) -> Iterable[Name]:
-    parents = _parent(context) if hasattr(context.operation, "partition_of") else _target(context)
+    outside = hasattr(context.operation, "partition_of") or context.operation.kind == "drop_table"
+    parents = _parent(context) if outside else _target(context)
     found = (default_partition(context, parent) for parent in parents)
     return tuple(name for name in found if isinstance(name, Name))
 
@@ -101,13 +102,18 @@ def _default_partition(context: Context) -> Iterable[Name]:
 def _children(context: Context) -> Iterable[Name]:
     if getattr(context.operation, "only", False):
         return ()
-    pending, seen = list(_target(context)), dict[Name, None]()
+    pending, seen = list(_table(context)), dict[Name, None]()
     while pending:
         for child in context.catalog.children_of.get(pending.pop(), ()):
             if child not in seen:
                 seen[child] = None
                 pending.append(child)
     return tuple(seen)
+
+
+def _partitions(context: Context) -> Iterable[Name]:
+    table = subjects.table(context)
+    return _children(context) if isinstance(table, Table) and table.partition_by is not None else ()
 
 
 def _indexes(context: Context) -> Iterable[Name]:
@@ -167,6 +173,16 @@ def _using_table(context: Context) -> Iterable[Name]:
     )
 
 
+def _typed_table(context: Context) -> Iterable[Name]:
+    target = context.operation.target
+    wanted = None if target is None else context.catalog.resolve_type(target, context.session.search_path)
+    return tuple(
+        name
+        for name, relation in context.catalog.relations.items()
+        if isinstance(relation, Table) and relation.of_type is not None and relation.of_type == wanted
+    )
+
+
 def _reads(context: Context) -> Iterable[Name]:
     operation = context.operation
     query = getattr(operation, "query", None)
@@ -193,11 +209,13 @@ _ROLES: Mapping[str, Callable[[Context], Iterable[Name]]] = {
     "partition": _partition,
     "default_partition": _default_partition,
     "children": _children,
+    "partitions": _partitions,
     "indexes": _indexes,
     "index": _index,
     "sequence": _sequence,
     "view": _view,
     "using_table": _using_table,
+    "typed_table": _typed_table,
     "reads": _reads,
     "writes": _writes,
     "listed": _listed,

@@ -7,8 +7,10 @@ This module follows the same steps.
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from dflint.facts import subjects
-from dflint.model.catalog import UNKNOWN, Domain, EnumType, Unknown
+from dflint.model.catalog import UNKNOWN, CompositeType, Domain, EnumType, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
@@ -50,9 +52,9 @@ timetz: time
 varbit: bit=
 varchar: bpchar= char name regclass text= citext=
 xml: bpchar= text= varchar=
-citext: bpchar text= varchar=
+citext: bpchar= text= varchar=
 """
-_TEXTS = frozenset({"text", "varchar", "bpchar", "name", "citext", "char"})
+_TEXTS = frozenset({"text", "varchar", "bpchar", "name", "citext"})
 #: Types that share an operator class, so that an index outlives a relabelling.
 _SAME_INDEX = ({"text", "varchar"}, {"inet", "cidr"})
 _COLLATABLE = frozenset({"text", "varchar", "bpchar", "citext", "name"})
@@ -123,7 +125,8 @@ def _cost(old: Type, new: Type, context: Context) -> str | Unknown:
         return _to_domain(old, new_domain, context)
     depth = 0
     while isinstance(old_domain, Domain):
-        old, depth = old_domain.type, depth + 1
+        # The domain's base comes without its length: going to the same length is enforced row by row again.
+        old, depth = replace(old_domain.type, modifiers=()), depth + 1
         old_domain = subjects.domain(context, old)
         if old_domain is UNKNOWN or depth > _DEEPEST:
             return UNKNOWN
@@ -162,8 +165,6 @@ def _array_cost(old: Type, new: Type, context: Context) -> str | Unknown:
     if old.dimensions and new.dimensions:
         if _qualified(old, context) == _qualified(new, context) and old.modifiers == new.modifiers:
             return "none"
-        from msgspec.structs import replace
-
         member = _cost(replace(old, dimensions=0), replace(new, dimensions=0), context)
         return member if member is UNKNOWN or member == "refused" else "rewrite"
     if not new.dimensions and _internal(new) is None:
@@ -182,10 +183,13 @@ def _foreign_cost(old: Type, new: Type, context: Context) -> str | Unknown:
 
 
 def _known(type_: Type, context: Context) -> bool:
-    """Whether it is built in or an enum: nobody made a cast for it that we do not know."""
+    """Whether it is built in, an enum or a row type: nobody made a cast for it that we do not know."""
     if _internal(type_) is not None:
         return True
-    return isinstance(context.catalog.types.get(_qualified(type_, context)), EnumType)
+    name = _qualified(type_, context)
+    return isinstance(context.catalog.types.get(name), EnumType) or isinstance(
+        context.catalog.relations.get(name), (CompositeType, Table)
+    )
 
 
 def _zone_cost(new: Type, context: Context) -> str | Unknown:

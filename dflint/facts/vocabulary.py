@@ -19,14 +19,12 @@ def document(conditions: Mapping[str, Condition]) -> str:
     """A Markdown table of the conditions."""
     lines = ["| condition | value | what |", "|---|---|---|"]
     for condition in conditions.values():
-        one_word = len(condition.values) == 1
-        values = (
-            "lock mode"
-            if condition.values == MODES
-            else condition.values[0]
-            if one_word
-            else ", ".join(f"`{word}`" for word in condition.values)
-        )
-        values += " or `null`" if condition.null else ""
-        lines.append(f"| `{condition.name}` | {values} | {condition.documentation} |")
+        null = " or `null`" if condition.null else ""
+        lines.append(f"| `{condition.name}` | {_values(condition.values)}{null} | {condition.documentation} |")
     return "\n".join(lines) + "\n"
+
+
+def _values(values: tuple[str, ...]) -> str:
+    if values == MODES:
+        return "lock mode"
+    return values[0] if len(values) == 1 else ", ".join(f"`{word}`" for word in values)

@@ -7,7 +7,7 @@ from typing import Any
 
 from dflint.facts.condition import BOOL, NUMBER, TEXT, TEXTS, Condition
 from dflint.facts.fields import Reader
-from dflint.facts.operation_fields import NoField, Shape, shape_of
+from dflint.facts.operation_fields import NoFieldError, Shape, shape_of
 from dflint.facts.when import COMBINING, OPERATORS
 from dflint.facts.yaml_loader import Path
 from dflint.model.operations.base import Operation
@@ -51,7 +51,7 @@ class WhenVerifier:
         for kind, operation in types.items():
             try:
                 found = shape_of(operation, name)
-            except NoField as missing:
+            except NoFieldError as missing:
                 known = [*missing.known, *self._vocabulary, *COMBINING]
                 what = f"field or condition in the path {name!r} (operation {kind}):" if "." in name else (
                     f"field of {kind} or condition"

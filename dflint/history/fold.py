@@ -207,7 +207,7 @@ class Fold:
                 control(self, operation)
             return
         before = self.catalog
-        after = apply(operation, before, self.session, self._version)
+        after = apply(operation, before, self.session, self._version, context.statement.operations)
         if after is not before:
             if kind in _CREATING:
                 self._note_created(operation)

@@ -11,6 +11,7 @@ import os
 import sys
 import zlib
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -90,10 +91,8 @@ def write(where: str | None, signed: bytes, content: Content) -> None:
             stream.write(signed + b"\n" + msgspec.msgpack.encode(content))
         os.replace(temporary, path)
     except OSError:
-        try:
+        with suppress(OSError):
             os.unlink(temporary)
-        except OSError:
-            pass
 
 
 def _path(where: str, signed: bytes) -> str:

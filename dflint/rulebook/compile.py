@@ -44,6 +44,8 @@ class Rulebook:
         """Choose the active rules.
 
         Args:
+            rules: all there are.
+            facts: what effects rest on.
             select: ids, patterns with ``*``, hazard ids or tags; only these judge, also those off by default.
                 Empty: all that are on by default. ``all``: every rule.
             ignore: the same; these do not judge.
@@ -79,6 +81,9 @@ class Rulebook:
         Args:
             paths: further directories or files with rules and facts.
             checks: check name -> reference, as plugins offer them.
+            select: as in the constructor.
+            ignore: as in the constructor.
+            levels: as in the constructor.
             cached: directory of the cache; None for no cache, "" for the user's.
 
         Raises:
@@ -108,6 +113,17 @@ class Rulebook:
             if holds is not False:
                 judge.raise_into(raised, context, certain=holds is True)
         return raised
+
+    def remark(self, rule_id: str, message: str) -> Raised | None:
+        """What a rule says that is not about an operation, such as a directive that suppresses nothing.
+
+        None when the rule is not active.
+        """
+        level = self.active.get(rule_id)
+        if level is None:
+            return None
+        rule = self.rules[rule_id]
+        return Raised(rule, level, rule.confidence, "static", message, facts=rule.facts, fix=rule.fix)
 
     def _table(self, kind: str, version: int) -> tuple[_Judge, ...]:
         rules = sorted((rule for rule in self._kinds.get(kind, ()) if rule.covers(version)), key=lambda rule: rule.id)
@@ -183,8 +199,8 @@ class _Judge:
         hits = self._check(context.operation, context)
         if hits is None:
             return
-        for hit in (hits,) if isinstance(hits, Hit) else hits:
-            raised.append(self._raised(context, hit, because))
+        found = (hits,) if isinstance(hits, Hit) else hits
+        raised.extend(self._raised(context, hit, because) for hit in found)
 
     def _because(self, context: Context) -> str | None:
         """The facts that would decide, in words; None when the rule prefers silence without them."""
@@ -226,6 +242,7 @@ class _Judge:
             lock=context.effect.lock(),
             facts=rule.facts,
             because=because,
+            fix=Placeholders(context, hit.values).format(rule.fix),
         )
 
 

@@ -23,7 +23,7 @@ from dflint.facts.fields import (
     texts,
 )
 from dflint.facts.kinds import Kinds
-from dflint.facts.operation_fields import NoField, shape_of
+from dflint.facts.operation_fields import NoFieldError, shape_of
 from dflint.facts.placeholders import known as known_placeholders
 from dflint.facts.placeholders import used as used_placeholders
 from dflint.facts.records import Fact, FactReader, expand_kinds
@@ -109,9 +109,10 @@ def _below(directory: str) -> Iterable[str]:
 
 
 def load(files: Iterable[str], checks: Mapping[str, str]) -> tuple[list[Rule], list[Fact]]:
-    """Read and verify rule and fact files. A file is a fact file when it has a key ``facts`` and no ``id``.
+    """Read and verify rule and fact files. A file is a fact file when it has a key ``schema``.
 
     Args:
+        files: their paths.
         checks: check name -> reference, as plugins offer them.
 
     Raises:
@@ -248,7 +249,7 @@ class RuleReader:
                 for kind in kinds:
                     try:
                         shape_of(self._known.kinds.types[kind], name)
-                    except NoField as missing:
+                    except NoFieldError as missing:
                         reader.unknown((field,), "placeholder", name, [*known, *missing.known])
                         break
 

@@ -85,6 +85,7 @@ class Raised(Struct, frozen=True):
         lock: the lock on the operation's target, in SQL spelling, None for none.
         facts: ids of the facts it rests on.
         because: the facts that would decide, in words for users; "" when it is certain.
+        fix: the rule's advice, its placeholders filled in.
     """
 
     rule: Rule
@@ -96,3 +97,4 @@ class Raised(Struct, frozen=True):
     lock: str | None = None
     facts: tuple[str, ...] = ()
     because: str = ""
+    fix: str = ""

@@ -100,7 +100,9 @@ def reassign_owned(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 # --- RENAME -------------------------------------------------------------------------------------------------------
 
 #: `relationType` is only meant where a column or constraint is renamed; elsewhere it is the first of the enumeration.
-RENAME_STMT: Final = frozenset("renameType relationType relation object subname newname behavior missing_ok".split())
+RENAME_STMT: Final = frozenset(
+    {"renameType", "relationType", "relation", "object", "subname", "newname", "behavior", "missing_ok"}
+)
 
 
 def rename(node: Node, _library: LibPgQuery) -> Sequence[Operation]:

@@ -193,7 +193,7 @@ def definition(nodes: Sequence[Node]) -> Options:
         if arg is None:
             pairs.append((name, None))
         else:
-            pairs.append((name, "***" if name == "password" else _definition_text(arg)))
+            pairs.append((name, "***" if name.endswith("password") else _definition_text(arg)))
     return tuple(pairs)
 
 

@@ -144,7 +144,7 @@ def alter_extension_contents(node: Node, _library: LibPgQuery) -> Sequence[Opera
 # --- privileges ---------------------------------------------------------------------------------------------------
 
 GRANT_STMT: Final = frozenset(
-    "is_grant targtype objtype objects privileges grantees grant_option grantor behavior".split()
+    {"is_grant", "targtype", "objtype", "objects", "privileges", "grantees", "grant_option", "grantor", "behavior"}
 )
 ACCESS_PRIV: Final = frozenset({"priv_name", "cols"})
 GRANT_ROLE_STMT: Final = frozenset({"granted_roles", "grantee_roles", "is_grant", "opt", "grantor", "behavior"})

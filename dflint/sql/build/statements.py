@@ -20,6 +20,9 @@ def build(stmt: Node, library: LibPgQuery) -> tuple[Operation, ...]:
         return (Opaque(reason=f"{kind} holds what is not known: {unread}", node=kind),)
     except RecursionError:
         return (Opaque(reason="nests too deep to be analysed", node=kind),)
+    except (KeyError, ValueError, TypeError, IndexError) as error:
+        # A shape the builder did not expect is not understood either.
+        return (Opaque(reason=f"{kind} has an unexpected shape: {error!r}", node=kind),)
 
 
 _FOUND: dict[str, Builder | None] = {}

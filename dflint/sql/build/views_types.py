@@ -25,7 +25,7 @@ from dflint.model.operations.objects import (
     RefreshMaterializedView,
     RenameEnumValue,
 )
-from dflint.model.schema import Constraint, SequenceOptions
+from dflint.model.schema import Constraint, Options, SequenceOptions
 from dflint.sql.build.columns import DEFAULT, NOT_NULL, NULL, collation, column, sequence_options
 from dflint.sql.build.constraints import constraint
 from dflint.sql.build.expressions import expression
@@ -54,9 +54,7 @@ def create_view(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     persistence = _persistence(node["view"])
     if persistence == "unlogged":
         raise Unread("unlogged view")
-    check_option = _CHECK_OPTIONS.get(node["withCheckOption"])
-    if check_option is None:
-        raise Unread(node["withCheckOption"])
+    written = options(node.get("options", ()))
     return (
         CreateView(
             target=relation(node["view"]),
@@ -65,10 +63,21 @@ def create_view(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             or_replace="replace" in node,
             temporary=persistence == "temporary",
             recursive=_is_recursive(node["query"]),
-            options=options(node.get("options", ())),
-            check_option=check_option,
+            options=written,
+            check_option=_check_option(node["withCheckOption"], written),
         ),
     )
+
+
+def _check_option(clause: str, written: Options) -> _CheckOption:
+    """WITH … CHECK OPTION is another spelling of the option ``check_option``."""
+    found = _CHECK_OPTIONS.get(clause)
+    if found is None:
+        raise Unread(clause)
+    for name, value in written:
+        if name == "check_option":
+            return "local" if value == "local" else "cascaded"
+    return found
 
 
 def _is_recursive(query_node: Node) -> bool:
@@ -290,8 +299,16 @@ DEFINE_STMT: Final = frozenset({"kind", "oldstyle", "defnames", "args", "definit
 FUNCTION_PARAMETER: Final = frozenset({"name", "argType", "mode", "location"})
 
 _DEFINED: Final = frozenset(
-    """OBJECT_AGGREGATE OBJECT_OPERATOR OBJECT_TYPE OBJECT_COLLATION OBJECT_TSPARSER OBJECT_TSDICTIONARY
-    OBJECT_TSTEMPLATE OBJECT_TSCONFIGURATION""".split()
+    {
+        "OBJECT_AGGREGATE",
+        "OBJECT_OPERATOR",
+        "OBJECT_TYPE",
+        "OBJECT_COLLATION",
+        "OBJECT_TSPARSER",
+        "OBJECT_TSDICTIONARY",
+        "OBJECT_TSTEMPLATE",
+        "OBJECT_TSCONFIGURATION",
+    }
 )
 _INPUT_MODES: Final = frozenset({"FUNC_PARAM_DEFAULT", "FUNC_PARAM_IN", "FUNC_PARAM_VARIADIC"})
 
