@@ -173,7 +173,7 @@ def _table(content: bytes, path: str, *, own: bool) -> dict[str, Any] | None:
         before = content.count(b"\n", 0, error.start)
         raise ConfigError("not UTF-8", file=path, line=before + 1, remedy="convert the file to UTF-8") from error
     except tomllib.TOMLDecodeError as error:
-        message, line, column = _syntax_error(str(error))
+        message, line, column = _syntax_error(str(error), content)
         raise ConfigError(f"not valid TOML: {message}", file=path, line=line, column=column) from error
     if own:
         return document
@@ -182,14 +182,14 @@ def _table(content: bytes, path: str, *, own: bool) -> dict[str, Any] | None:
     return table if isinstance(table, dict) else None
 
 
-def _syntax_error(text: str) -> tuple[str, int | None, int | None]:
+def _syntax_error(text: str, content: bytes) -> tuple[str, int, int | None]:
     """Message and place out of the text of tomllib's error, which keeps them nowhere else."""
     import re
 
     found = re.search(r" \(at line (\d+), column (\d+)\)$", text)
-    if found is None:
-        return text.removesuffix(" (at end of document)"), None, None
-    return text[: found.start()], int(found[1]), int(found[2])
+    if found is not None:
+        return text[: found.start()], int(found[1]), int(found[2])
+    return text.removesuffix(" (at end of document)"), len(content.splitlines()), None
 
 
 def _checked(table: dict[str, Any], path: str, places: KeyLines) -> Config:

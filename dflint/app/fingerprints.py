@@ -29,7 +29,11 @@ class Fingerprints:
         It rests on rule, migration, the statement's text without comments and spacing, and how often the three came
         before; not on lines.
         """
-        from hashlib import blake2b
+        # hashlib would load OpenSSL, which takes longer than linting a file.
+        try:
+            from _blake2 import blake2b
+        except ImportError:
+            from hashlib import blake2b
 
         text = normalised(statement)
         count = self._seen.get((rule, text), 0)

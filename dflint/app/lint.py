@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from fnmatch import fnmatchcase
 
 from dflint.app.discovery import History, discover, discover_text
@@ -43,9 +45,22 @@ def lint(request: LintRequest, plugins: Plugins) -> Report:
     )
     _check_baseline(histories, settings.baseline)
     judge = Judge(settings, rulebook, rulebook.facts, Parser(load_library()), Catalog(basis="replay"))
-    outcome = _judge_all(judge, histories, request.processes)
+    with _no_garbage_collection():
+        outcome = _judge_all(judge, histories, request.processes)
     outcome.errors += [ReadError(p.file, p.line, p.column, p.message, p.remedy) for p in problems]
     return _report(request, rulebook, settings, histories, outcome)
+
+
+@contextmanager
+def _no_garbage_collection() -> Iterator[None]:
+    """Values have no cycles, and looking for some in every parse tree would cost more than parsing."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def load_rulebook(request: LintRequest, plugins: Plugins) -> Rulebook:

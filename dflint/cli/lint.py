@@ -59,11 +59,10 @@ class _Destination(Struct, frozen=True):
     quiet: bool
 
     def put(self, report: Report, request: LintRequest) -> None:
-        to_terminal = self.file is None and terminal.is_terminal(sys.stdout)
         output = Output(
             source=_Sources(request).text,
             color=terminal.wants_color(self.color, sys.stdout) if self.file is None else self.color == "always",
-            width=terminal.width(sys.stdout) if to_terminal else Output.width,
+            width=terminal.width(sys.stdout),
             quiet=self.quiet,
         )
         terminal.write(self.render(report, output), self.file)

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from dflint.facts.yaml_loader import Document, Path, nearest
-from dflint.model.errors import RuleError
+from dflint.facts.yaml_loader import Document, Path
+from dflint.model.errors import RuleError, nearest
 
 #: Says what is wrong with a value, in words that follow "must be"; None when nothing is.
 Expected = Callable[[Any], str | None]

@@ -13,8 +13,8 @@ from dflint.model.operations.base import Opaque, Operation
 
 _OBJECT_KINDS = """
     access_method aggregate cast collation column constraint conversion database domain event_trigger extension
-    foreign_data_wrapper foreign_table function index language large_object materialized_view operator operator_class
-    operator_family policy procedure property_graph publication role routine rule schema sequence server statistics
+    fdw foreign_table function index language large_object materialized_view operator operator_class
+    operator_family parameter policy procedure publication role routine rule schema sequence server statistics
     subscription system table tablespace text_search_configuration text_search_dictionary text_search_parser
     text_search_template transform trigger type user_mapping view
 """

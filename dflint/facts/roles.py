@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from dflint.facts import subjects
 from dflint.facts.proofs import default_partition
-from dflint.model.catalog import Domain, Sequence, Table, View
+from dflint.model.catalog import Relation, Sequence, Table, View
 from dflint.model.context import Context
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
@@ -63,7 +63,7 @@ def _referencing(context: Context) -> Iterable[Name]:
         return ()
     return tuple(
         name
-        for name, relation in context.catalog.relations.items()
+        for name, relation in _dependents(context, target)
         if isinstance(relation, Table)
         and name != target
         and any(
@@ -134,7 +134,7 @@ def _sequence(context: Context) -> Iterable[Name]:
         return ()
     return tuple(
         name
-        for name, relation in context.catalog.relations.items()
+        for name, relation in _dependents(context, table)
         if isinstance(relation, Sequence) and relation.owner_table == table and relation.owner_column == column
     )
 
@@ -143,44 +143,44 @@ def _view(context: Context) -> Iterable[Name]:
     target = subjects.relation_name(context)
     if target is None or not getattr(context.operation, "cascade", False):
         return ()
-    return tuple(
-        name
-        for name, relation in context.catalog.relations.items()
-        if isinstance(relation, View) and any(context.resolve(read) == target for read in relation.query.reads)
-    )
+    return tuple(name for name, relation in _dependents(context, target) if isinstance(relation, View))
 
 
 def _using_table(context: Context) -> Iterable[Name]:
-    target = context.operation.target
-    if target is None:
-        return ()
-    catalog, path = context.catalog, context.session.search_path
-    wanted = {catalog.resolve_type(target, path)}
-    grew = True
-    while grew:  # domains over the domain count too
-        above = {
-            name
-            for name, found in catalog.types.items()
-            if isinstance(found, Domain) and catalog.resolve_type(found.type.name, path) in wanted
-        }
-        grew = not above <= wanted
-        wanted |= above
-    return tuple(
-        name
-        for name, relation in catalog.relations.items()
-        if isinstance(relation, Table)
-        and any(column.type is not None and column.type.name in wanted for column in relation.columns)
-    )
+    """Tables with a column of the type, also by way of domains over it."""
+    tables: dict[Name, None] = {}
+    pending, seen = list(_type_name(context)), set[Name]()
+    while pending:
+        name = pending.pop()
+        seen.add(name)
+        for user in context.catalog.users_of_type.get(name, ()):
+            relation = context.catalog.relations.get(user)
+            if isinstance(relation, Table) and relation.of_type != name:
+                tables[user] = None
+            if user in context.catalog.types and user not in seen:
+                pending.append(user)
+    return tuple(tables)
 
 
 def _typed_table(context: Context) -> Iterable[Name]:
-    target = context.operation.target
-    wanted = None if target is None else context.catalog.resolve_type(target, context.session.search_path)
     return tuple(
-        name
-        for name, relation in context.catalog.relations.items()
-        if isinstance(relation, Table) and relation.of_type is not None and relation.of_type == wanted
+        user
+        for name in _type_name(context)
+        for user in context.catalog.users_of_type.get(name, ())
+        if isinstance(relation := context.catalog.relations.get(user), Table) and relation.of_type == name
     )
+
+
+def _type_name(context: Context) -> tuple[Name, ...]:
+    target = context.operation.target
+    return () if target is None else (context.catalog.resolve_type(target, context.session.search_path),)
+
+
+def _dependents(context: Context, name: Name) -> Iterator[tuple[Name, Relation]]:
+    for dependent in context.catalog.dependents_of.get(name, ()):
+        relation = context.catalog.relations.get(dependent)
+        if relation is not None:
+            yield dependent, relation
 
 
 def _reads(context: Context) -> Iterable[Name]:

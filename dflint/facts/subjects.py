@@ -21,7 +21,7 @@ def relation_name(context: Context) -> Name | None:
     on = getattr(operation, "on", None)
     if on is not None:
         return context.resolve(on)
-    return context.target if operation.target_kind in RELATIONS else None
+    return context.target if operation.target_kind in RELATIONS or operation.target_kind == "column" else None
 
 
 def table_name(context: Context) -> Name | Unknown | None:

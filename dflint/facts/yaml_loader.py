@@ -13,7 +13,7 @@ import re
 from collections.abc import Iterable
 from typing import Any, Final
 
-from dflint.model.errors import RuleError
+from dflint.model.errors import RuleError, nearest
 
 #: Keys and list positions that lead from a document's root to a value.
 Path = tuple[str | int, ...]
@@ -51,14 +51,6 @@ class Document:
     def unknown(self, path: Path, what: str, name: str, known: Iterable[str]) -> RuleError:
         """An error about a name that does not exist, with the nearest one that does."""
         return self.error(path, f"unknown {what} {name!r}", nearest(name, known))
-
-
-def nearest(name: str, known: Iterable[str]) -> str | None:
-    """``did you mean 'x'?`` for the known name closest to ``name``; None when none is close."""
-    from difflib import get_close_matches
-
-    matches = get_close_matches(name, list(known), n=1, cutoff=0.6)
-    return f"did you mean {matches[0]!r}?" if matches else None
 
 
 def load(text: str, file: str) -> Document:

@@ -260,6 +260,8 @@ class Fold:
 
     def _close_transaction(self) -> None:
         self.transaction = _AUTOCOMMIT
+        # The log's contexts refer to the log: emptying it frees them without the garbage collector, which is off.
+        self._log.clear()
         self._log = []
         self._saved = []
         self.session = self._lasting

@@ -10,11 +10,10 @@ from dflint.facts.effects import Facts
 from dflint.facts.placeholders import Placeholders
 from dflint.facts.vocabulary import vocabulary
 from dflint.facts.when import When, compile_when
-from dflint.facts.yaml_loader import nearest
 from dflint.model.catalog import Basis
 from dflint.model.context import Check, Context, Hit
 from dflint.model.effect import Confidence
-from dflint.model.errors import ConfigError
+from dflint.model.errors import ConfigError, nearest
 from dflint.model.finding import LEVELS, Level
 from dflint.plugin.manager import load as load_reference
 from dflint.rulebook import cache, loader

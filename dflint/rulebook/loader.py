@@ -18,7 +18,6 @@ from dflint.facts.fields import (
     mapping,
     one_of,
     some,
-    some_texts,
     text,
     texts,
 )
@@ -56,7 +55,7 @@ RULE_FIELDS: Mapping[str, Field] = {
     "title": Field(text, required=True),
     "hazards": Field(texts, required=True),
     "level": Field(one_of("error", "warning", "info"), required=True),
-    "operations": Field(some_texts, required=True),
+    "operations": Field(texts, required=True),
     "since": Field(integer),
     "until": Field(integer),
     "when": Field(mapping),

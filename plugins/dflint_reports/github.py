@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dflint.model.finding import Finding, Level, ReadError, Report
 from dflint.plugin import Output
-from dflint_reports.visible import well_formed
+from dflint_reports.visible import visible, well_formed
 from dflint_reports.wording import coverage_line, summary
 
 #: GitHub shows this many annotations of each kind for a step and drops the rest.
@@ -58,7 +58,8 @@ def _error(error: ReadError) -> str:
 
 def _command(kind: str, properties: dict[str, str | int], message: str) -> str:
     listed = ",".join(f"{key}={_property(str(value))}" for key, value in properties.items())
-    return f"::{kind} {listed}::{_data(message)}"
+    shown = "\n".join(visible(line) for line in message.splitlines())
+    return f"::{kind} {listed}::{_data(shown)}"
 
 
 def _data(text: str) -> str:

@@ -6,8 +6,9 @@ from typing import Any
 
 from immutables import Map
 
-from dflint.model.catalog import Catalog, Index, Relation, Routine, Table, UserType
+from dflint.model.catalog import Catalog, Relation, Routine, UserType
 from dflint.model.context import Context, Knowledge
+from dflint.model.dependencies import links, type_links
 from dflint.model.effect import Effect
 from dflint.model.expressions import Expr, Type
 from dflint.model.migration import Runner, Section, Span, Statement
@@ -38,22 +39,25 @@ def builtin(name: str, *modifiers: str, dimensions: int = 0) -> Type:
 def catalog_of(
     *relations: Relation, types: tuple[UserType, ...] = (), routines: tuple[Routine, ...] = (), closed: bool = False
 ) -> Catalog:
-    indexes: dict[Name, tuple[Name, ...]] = {}
-    children: dict[Name, tuple[Name, ...]] = {}
+    known: dict[Name, Relation | None] = {relation.name: relation for relation in relations}
+    own_types: dict[Name, UserType | None] = {each.name: each for each in types}
+    own_routines: dict[Name, tuple[Routine, ...] | None] = {each.name: (each,) for each in routines}
+    reverse: dict[str, dict[Name, tuple[Name, ...]]] = {}
     for relation in relations:
-        if isinstance(relation, Index):
-            indexes[relation.table] = (*indexes.get(relation.table, ()), relation.name)
-        if isinstance(relation, Table):
-            for parent in relation.parents:
-                children[parent] = (*children.get(parent, ()), relation.name)
+        for name, key in sorted(links(relation)):
+            of_map = reverse.setdefault(name, {})
+            of_map[key] = (*of_map.get(key, ()), relation.name)
+    for each in types:
+        for name, key in type_links(each):
+            of_map = reverse.setdefault(name, {})
+            of_map[key] = (*of_map.get(key, ()), each.name)
     return Catalog(
         basis="replay",
         closed=closed,
-        relations=Map({relation.name: relation for relation in relations}),
-        types=Map({each.name: each for each in types}),
-        routines=Map({each.name: (each,) for each in routines}),
-        indexes_of=Map(indexes),
-        children_of=Map(children),
+        relations=Map(known),
+        types=Map(own_types),
+        routines=Map(own_routines),
+        **{name: Map(of_map) for name, of_map in reverse.items()},
     )
 
 

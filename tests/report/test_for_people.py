@@ -112,9 +112,12 @@ def test_several_runners_are_counted() -> None:
 @pytest.mark.parametrize("name", ["full", "concise", "github"])
 def test_no_control_character_of_a_migration_reaches_the_output(name: str) -> None:
     evil = "x\x1b]0;title\x07\r\n::error::forged\u202e"
-    report = replace(FULL, findings=(finding(message=evil, file=f"{evil}.sql", target=evil, lock="SHARE", fix=evil),))
-    text = render(name, report)
-    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", text.replace("\u202e", "") if name == "github" else text)
+    # GitHub has to find the file by its very name.
+    file = FILE if name == "github" else f"{evil}.sql"
+    text = render(
+        name, replace(FULL, findings=(finding(message=evil, file=file, target=evil, lock="SHARE", fix=evil),))
+    )
+    assert not re.search("[\x00-\x09\x0b-\x1f\u202e]", text)
     assert "\n::error::forged" not in text
 
 
@@ -153,8 +156,8 @@ def test_a_place_behind_the_text_has_no_frame() -> None:
 def test_every_place_has_a_frame_or_none(text: str, numbers: tuple[int, int, int, int], width: int) -> None:
     line, column, more, end_column = numbers
     place = finding(line=line % 4, column=column, end_line=line % 4 + more % 3, end_column=end_column)
-    for line in code_frame(place, text, width, plain, ""):
-        assert line.isprintable()
+    for shown in code_frame(place, text, width, plain, ""):
+        assert shown.isprintable()
 
 
 def test_any_report_can_be_rendered_without_cards_and_texts() -> None:
