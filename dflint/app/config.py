@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from types import NoneType
 from typing import Annotated, Any, Literal, get_args, get_origin
 
 import msgspec
 from msgspec import Meta, Struct
 
-from dflint.app.key_lines import KeyLines, Steps
 from dflint.app.request import NEWEST_VERSION, OLDEST_VERSION, LintRequest, Severity
 from dflint.model.errors import ConfigError, ConfigErrors, nearest
 
@@ -18,6 +17,11 @@ OWN_FILE = "dflint.toml"
 PROJECT_FILE = "pyproject.toml"
 
 FailLevel = Literal["error", "warning", "info", "never"]
+#: Keys that lead from the settings to a value.
+Steps = tuple[str, ...]
+#: Where something is wrong, what, and perhaps a remedy.
+Complaint = tuple[Steps, str, str | None]
+
 Text = Annotated[str, Meta(min_length=1, description="text")]
 Reference = Annotated[str, Meta(pattern=r"^[A-Za-z_][\w.]*:[A-Za-z_]\w*$", description="text like module:function")]
 Version = Annotated[
@@ -112,8 +116,10 @@ def load(start: str, named: str | None = None) -> Project:
     table = _table(content, path, own=own)
     if table is None:
         raise ConfigError("there is no [tool.dflint] in it", file=path, remedy="add it, or name another file")
-    config = _checked(table, path, KeyLines(content, () if own else ("tool", "dflint")))
-    return Project(config, os.path.dirname(os.path.abspath(path)), path)
+    complaints = list(_complaints((), table, Config))
+    if complaints:
+        raise _refused(complaints, path, content, () if own else ("tool", "dflint"))
+    return Project(msgspec.convert(table, Config), os.path.dirname(os.path.abspath(path)), path)
 
 
 def find(start: str) -> str | None:
@@ -192,19 +198,18 @@ def _syntax_error(text: str, content: bytes) -> tuple[str, int, int | None]:
     return text.removesuffix(" (at end of document)"), len(content.splitlines()), None
 
 
-def _checked(table: dict[str, Any], path: str, places: KeyLines) -> Config:
-    """The settings as a value, or all that is wrong with them."""
+def _refused(complaints: Sequence[Complaint], path: str, content: bytes, root: Steps) -> ConfigError:
+    from dflint.app.key_lines import KeyLines
+
+    lines = KeyLines(content, root)
     errors = [
-        ConfigError(message, file=path, line=places.line(steps), remedy=remedy)
-        for steps, message, remedy in _complaints((), table, Config)
+        ConfigError(message, file=path, line=lines.line(steps), remedy=remedy) for steps, message, remedy in complaints
     ]
-    if errors:
-        raise errors[0] if len(errors) == 1 else ConfigErrors(errors)
-    return msgspec.convert(table, Config)
+    return errors[0] if len(errors) == 1 else ConfigErrors(errors)
 
 
-def _complaints(steps: Steps, value: Any, expected: Any) -> Iterator[tuple[Steps, str, str | None]]:
-    """What is wrong with a value: the keys that lead to it, a message, and perhaps a remedy."""
+def _complaints(steps: Steps, value: Any, expected: Any) -> Iterator[Complaint]:
+    """What is wrong with a value that ``steps`` lead to."""
     expected = _without_none(expected)
     origin, members = get_origin(expected), get_args(expected)
     if origin is dict and isinstance(value, dict):

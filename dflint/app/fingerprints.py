@@ -5,10 +5,7 @@ from __future__ import annotations
 import re
 
 #: Comments outside quotes, and quoted text, which is passed over.
-_COMMENT = re.compile(
-    rb"""'[^']*' | "[^"]*" | \$(\w*)\$.*?\$\1\$ | (?P<comment> --[^\n]* | /\*.*?\*/)""",
-    re.DOTALL | re.VERBOSE,
-)
+_COMMENT = rb"""(?sx) '[^']*' | "[^"]*" | \$(\w*)\$.*?\$\1\$ | (?P<comment> --[^\n]* | /\*.*?\*/)"""
 
 
 class Fingerprints:
@@ -50,7 +47,7 @@ def normalised(statement: bytes) -> bytes:
 def without_comments(statement: bytes) -> bytes:
     """The statement's text with a blank for each comment. What is in quotes stays."""
     if b"--" in statement or b"/*" in statement:
-        return _COMMENT.sub(_blank, statement)
+        return re.sub(_COMMENT, _blank, statement)  # compiled when first used
     return statement
 
 

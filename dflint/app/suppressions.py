@@ -27,7 +27,7 @@ UNUSED = "unused-suppression"
 #: What a file must contain for there to be any directive.
 MARK = b"dflint:"
 
-_SHAPE = re.compile(r"ignore\s*\[(?P<names>[^\[\]]*)\]\s*(?:--(?P<reason>.*))?", re.DOTALL)
+_SHAPE = r"(?s)ignore\s*\[(?P<names>[^\[\]]*)\]\s*(?:--(?P<reason>.*))?"
 _USAGE = "write: dflint: ignore[rule-name] -- reason"
 _BLANK = b" \t\r\f\x0b"
 
@@ -156,7 +156,7 @@ def _body(comment: str) -> str:
 
 def _read(body: str) -> tuple[tuple[str, ...], str, str]:
     """Names, reason and problem of the text after ``dflint:``."""
-    shape = _SHAPE.fullmatch(body)
+    shape = re.fullmatch(_SHAPE, body)
     if shape is None:
         if not body.startswith("ignore"):
             word = body.split(maxsplit=1)[0] if body else ""

@@ -49,20 +49,21 @@ _IMMUTABLE_NAMES = """
     is_normalized isclosed isempty isfinite ishorizontal isopen isparallel isperp isvertical json_array_length
     json_object json_strip_nulls json_typeof jsonb_array_length jsonb_insert jsonb_object jsonb_path_exists
     jsonb_path_match jsonb_path_query_array jsonb_path_query_first jsonb_pretty jsonb_set jsonb_set_lax
-    jsonb_strip_nulls jsonb_typeof justify_days justify_hours justify_interval lcm least left like line ln log
-    log10 lpad lseg ltrim macaddr macaddr8 macaddr8_set7bit make_date make_interval make_time make_timestamp
-    makeaclitem masklen md5 min_scale mod multirange name netmask network normalize notlike npoints nullif
-    num_nonnulls num_nulls numeric_div_trunc numeric_exp numeric_ln numeric_log numeric_sqrt nummultirange
-    numnode numrange octet_length oid overlay parse_ident path pclose pi point polygon popen position pow power
-    querytree quote_ident radians radius range_merge regexp_count regexp_instr regexp_like regexp_match
-    regexp_replace regexp_split_to_array regexp_substr repeat replace reverse right round rpad rtrim scale
-    set_bit set_byte set_masklen setweight sha224 sha256 sha384 sha512 sign similar_escape sin sind sinh slope
-    split_part sqrt string_to_array strip strpos substr substring tan tand tanh text textlen to_ascii to_bin
-    to_hex to_oct translate trim_array trim_scale trunc ts_delete ts_filter ts_rank ts_rank_cd tsmultirange
-    tsquery_phrase tsrange tstzmultirange tstzrange tsvector_to_array txid_visible_in_snapshot unistr upper
-    upper_inf uuid_extract_timestamp uuid_extract_version uuid_generate_v3 uuid_generate_v5 uuid_nil uuid_ns_dns
-    uuid_ns_oid uuid_ns_url uuid_ns_x500 varbit varchar width width_bucket xml_is_well_formed_content
-    xml_is_well_formed_document xmlcomment xmlconcat2 xmlexists xmlvalidate xpath xpath_exists
+    jsonb_strip_nulls jsonb_typeof justify_days justify_hours justify_interval lcm least left like like_escape
+    line ln log log10 lower lower_inc lower_inf lpad lseg ltrim macaddr macaddr8 macaddr8_set7bit make_date
+    make_interval make_time make_timestamp makeaclitem masklen md5 min_scale mod multirange name netmask network
+    normalize notlike npoints nullif num_nonnulls num_nulls numeric_div_trunc numeric_exp numeric_ln numeric_log
+    numeric_sqrt nummultirange numnode numrange octet_length oid overlay parse_ident path pclose pi point
+    polygon popen position pow power querytree quote_ident radians radius range_merge regexp_count regexp_instr
+    regexp_like regexp_match regexp_replace regexp_split_to_array regexp_substr repeat replace reverse right
+    round rpad rtrim scale set_bit set_byte set_masklen setweight sha224 sha256 sha384 sha512 sign
+    similar_escape sin sind sinh slope split_part sqrt string_to_array strip strpos substr substring tan tand
+    tanh text textlen to_ascii to_bin to_hex to_oct translate trim_array trim_scale trunc ts_delete ts_filter
+    ts_rank ts_rank_cd tsmultirange tsquery_phrase tsrange tstzmultirange tstzrange tsvector_to_array
+    txid_visible_in_snapshot unistr upper upper_inc upper_inf uuid_extract_timestamp uuid_extract_version
+    uuid_generate_v3 uuid_generate_v5 uuid_nil uuid_ns_dns uuid_ns_oid uuid_ns_url uuid_ns_x500 varbit varchar
+    width width_bucket xml_is_well_formed_content xml_is_well_formed_document xmlcomment xmlconcat2 xmlexists
+    xmlvalidate xpath xpath_exists
 """
 _VOLATILE = frozenset(_VOLATILE_NAMES.split())
 _STABLE = frozenset(_STABLE_NAMES.split())

@@ -20,7 +20,11 @@ Path = tuple[str | int, ...]
 
 _INTEGER = re.compile(r"-?(0|[1-9][0-9]*)")
 _WORDS: Final[dict[str, bool | None]] = {"true": True, "false": False, "null": None, "~": None, "": None}
-_STANDARD_TAG = "tag:yaml.org,2002:"
+#: What PyYAML takes plain text, lists and mappings for.
+_TAGS = frozenset(
+    f"tag:yaml.org,2002:{name}"
+    for name in ("str", "int", "float", "bool", "null", "timestamp", "value", "merge", "seq", "map")
+)
 
 
 class Document:
@@ -100,7 +104,7 @@ class _Builder:
         if id(node) in self._seen:
             raise self._refused(node, "anchors and aliases are not allowed", "write the value out")
         self._seen.add(id(node))
-        if not node.tag.startswith(_STANDARD_TAG):
+        if node.tag not in _TAGS:
             raise self._refused(node, f"the tag {node.tag!r} is not allowed", "take it out")
         if node.id == "scalar":
             return _scalar(node)

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from dflint.history.constraints import add_constraint, inline_constraints, put_not_null, without_not_null
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import remove_column
-from dflint.history.naming import relation_name
+from dflint.history.naming import sequence_name
 from dflint.history.rewriting import nextval, rename_sequences
 from dflint.history.sequences import merged_options
 from dflint.model.catalog import Sequence, Table, View
@@ -39,21 +39,21 @@ from dflint.model.schema import Column, Options, SequenceOptions
 
 def stored_column(draft: Draft, table: Table, column: Column) -> Column:
     """The column as a catalog holds it; makes the sequence of a serial or identity column."""
-    default, not_null = resolved_default(draft, column.default), column.not_null
+    kind, default = column.type, column.default
+    if kind is not None and kind.name.schema is None:
+        kind = draft.resolve_type(kind)
     if column.serial or column.identity:
         sequence = own_sequence(draft, table, column)
-        default = nextval(sequence) if column.serial else default
-        not_null = True
-    return replace(
-        column,
-        type=draft.resolve_type(column.type),
-        not_null=not_null,
-        default=default,
-        serial=False,
-        identity_options=None,
-        constraints=(),
-        at=-1,
-    )
+        return replace(
+            column,
+            not_null=True,
+            default=nextval(sequence) if column.serial else default,
+            serial=False,
+            identity_options=None,
+            constraints=(),
+            at=-1,
+        )
+    return replace(column, type=kind, default=resolved_default(draft, default), constraints=(), at=-1)
 
 
 def resolved_default(draft: Draft, default: Expr | None) -> Expr | None:
@@ -63,9 +63,8 @@ def resolved_default(draft: Draft, default: Expr | None) -> Expr | None:
 
 def own_sequence(draft: Draft, table: Table, column: Column) -> Name:
     """Make the sequence of a serial or identity column; gives its name."""
-    schema = table.name.schema or ""
     options = column.identity_options or SequenceOptions()
-    name = Name(schema, relation_name(draft, schema, table.name.name, column.name, "seq"))
+    name = sequence_name(draft, table.name, column.name)
     draft.put(
         Sequence(
             name,
@@ -97,14 +96,16 @@ def add_column(draft: Draft, operation: AddColumn) -> None:
         # IF NOT EXISTS on a table that is not completely known: a column of this name exists, maybe another one.
         column = replace(column, complete=False)
     table = replace(table, columns=(*table.columns, column))
-    draft.put(table)
     if column.not_null and draft.version >= 18:
         table = put_not_null(draft, table, given.name)
-        draft.put(table)
     if children:
         _inherit_column(draft, table, column)
-    for constraint in inline_constraints(given):
-        add_constraint(draft, table.name, constraint)
+    if given.constraints:
+        # A foreign key may reference the table itself.
+        draft.put(table)
+        for constraint in inline_constraints(given):
+            table = add_constraint(draft, table, constraint)
+    draft.put(table)
 
 
 def _inherit_column(draft: Draft, parent: Table, column: Column) -> None:

@@ -15,7 +15,7 @@ from dflint.history.indexes import (
     remove_index,
     require_partition_key,
 )
-from dflint.history.naming import clip, constraint_name, index_columns, joined, relation_name
+from dflint.history.naming import constraint_name, index_columns, index_name, joined
 from dflint.model.catalog import Index, Table
 from dflint.model.expressions import Expr
 from dflint.model.names import Name
@@ -42,32 +42,28 @@ def inline_constraints(column: Column) -> Iterator[Constraint]:
 def add_constraint_operation(draft: Draft, operation: AddConstraintOperation) -> None:
     """ALTER TABLE … ADD CONSTRAINT, to the table and, by the rules of each kind, to its descendants."""
     table = draft.altered_table(operation.target, operation.if_exists)
-    if draft.known_table(table.name) is None:
-        draft.put(table)
-    add_constraint(draft, table.name, operation.constraint, only=operation.only)
+    draft.put(add_constraint(draft, table, operation.constraint, only=operation.only))
 
 
-def add_constraint(draft: Draft, table_name: Name, constraint: Constraint, *, only: bool = False) -> None:
-    """Add one constraint to a table the draft holds.
+def add_constraint(draft: Draft, table: Table, constraint: Constraint, *, only: bool = False) -> Table:
+    """``table`` with one constraint more; the caller writes it.
+
+    The constraint's index and what descendants take of it are written here.
 
     Raises:
         Refused: its name is taken, there is a primary key already, or it names a column known not to exist.
     """
-    table = draft.known_table(table_name)
-    if table is None:
+    name = constraint.name
+    if name is not None and any(old.name == name for old in table.constraints):
         raise Refused
-    if constraint.name is not None:
-        constraint = replace(constraint, name=clip(constraint.name))
-        if any(old.name == constraint.name for old in table.constraints):
-            raise Refused
-    if constraint.kind == "check":
-        _add_check(draft, table, constraint, only)
-    elif constraint.kind == "foreign_key":
-        _add_foreign_key(draft, table, constraint, only)
-    elif constraint.kind == "not_null":
-        _add_not_null(draft, table, constraint, only)
-    else:
-        _add_key(draft, table, constraint, only)
+    kind = constraint.kind
+    if kind == "foreign_key":
+        return _add_foreign_key(draft, table, constraint, only)
+    if kind == "check":
+        return _add_check(draft, table, constraint, only)
+    if kind == "not_null":
+        return _add_not_null(draft, table, constraint, only)
+    return _add_key(draft, table, constraint, only)
 
 
 def _require_columns(table: Table, columns: tuple[str, ...]) -> None:
@@ -95,27 +91,30 @@ def check_columns(expression: Expr | None) -> tuple[str, ...]:
     return expression.columns() if expression is not None else ()
 
 
-def named_check(draft: Draft, table: Name, constraint: Constraint, others: tuple[str | None, ...] = ()) -> Constraint:
+def names(table: Table) -> list[str | None]:
+    """The names that the table's constraints take, written or not."""
+    return [constraint.name for constraint in table.constraints]
+
+
+def named_check(draft: Draft, table: Table, constraint: Constraint) -> Constraint:
     """A check as a catalog holds it, with the name PostgreSQL gives it."""
     columns = check_columns(constraint.expression)
     name = constraint.name
     if name is None:
         middle = columns[0] if len(columns) == 1 else None
-        taken = [other for other in others if other is not None]
-        name = constraint_name(draft, table.schema or "", table.name, middle, "check", taken)
-    return replace(
-        constraint, name=name, columns=columns, at=-1, validated=constraint.validated and constraint.enforced
-    )
+        name = constraint_name(draft, table.name, middle, "check", names(table))
+    validated = constraint.validated and constraint.enforced
+    return replace(constraint, name=name, columns=columns, at=-1, validated=validated)
 
 
-def _add_check(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
+def _add_check(draft: Draft, table: Table, constraint: Constraint, only: bool) -> Table:
     children = () if constraint.no_inherit else draft.children_of.get(table.name, ())
     if (only and children) or (constraint.no_inherit and table.partition_by is not None):
         raise Refused
-    check = named_check(draft, table.name, constraint)
-    draft.put(with_constraint(table, check))
+    check = named_check(draft, table, constraint)
     if children:
         inherit_check(draft, table.name, check)
+    return with_constraint(table, check)
 
 
 def inherit_check(draft: Draft, parent: Name, check: Constraint) -> None:
@@ -132,31 +131,32 @@ def inherit_check(draft: Draft, parent: Name, check: Constraint) -> None:
         inherit_check(draft, child_name, check)
 
 
-def _add_foreign_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
+def _add_foreign_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> Table:
     _require_columns(table, constraint.columns)
-    if only and table.partition_by is not None and table.name in draft.children_of:
+    children = draft.children_of.get(table.name, ()) if table.partition_by is not None else ()
+    if only and children:
         raise Refused
-    stored = stored_foreign_key(draft, table.name, constraint)
-    if stored.name is not None and any(old.name == stored.name for old in table.constraints):
-        raise Refused
-    draft.put(with_constraint(table, stored))
-    if table.partition_by is not None:
-        for child_name in draft.children_of.get(table.name, ()):
-            inherit_foreign_key(draft, child_name, stored)
+    stored = _stored_foreign_key(draft, table, constraint)
+    for child_name in children:
+        inherit_foreign_key(draft, child_name, stored)
+    return with_constraint(table, stored)
 
 
-def stored_foreign_key(draft: Draft, table: Name, constraint: Constraint) -> Constraint:
+def _stored_foreign_key(draft: Draft, table: Table, constraint: Constraint) -> Constraint:
     """A foreign key as a catalog holds it: named, its table resolved, the referenced columns filled in."""
     references = draft.resolve(constraint.references) if constraint.references is not None else None
-    referenced = draft.known_table(references) if references is not None else None
     columns = constraint.referenced_columns
-    if not columns and referenced is not None:
+    if references is not None and references != table.name:
+        referenced = draft.get(references)
+        if referenced is None:
+            raise Refused
+    else:
+        referenced = table
+    if not columns and isinstance(referenced, Table):
         columns = next((c.columns for c in referenced.constraints if c.kind == "primary_key"), ())
-    if references is not None and draft.get(references) is None:
-        raise Refused
     name = constraint.name
     if name is None:
-        name = constraint_name(draft, table.schema or "", table.name, joined(constraint.columns), "fkey")
+        name = constraint_name(draft, table.name, joined(constraint.columns), "fkey", names(table))
     return replace(
         constraint,
         name=name,
@@ -179,9 +179,7 @@ def inherit_foreign_key(draft: Draft, partition_name: Name, foreign_key: Constra
     else:
         name = foreign_key.name
         if any(old.name == name for old in partition.constraints):
-            name = constraint_name(
-                draft, partition_name.schema or "", partition_name.name, joined(foreign_key.columns), "fkey"
-            )
+            name = constraint_name(draft, partition_name, joined(foreign_key.columns), "fkey")
         copy = replace(foreign_key, name=name, local=False, inherited=1)
         draft.put(with_constraint(partition, copy))
     for child in draft.children_of.get(partition_name, ()):
@@ -192,21 +190,21 @@ def _same_foreign_key(one: Constraint, other: Constraint) -> bool:
     return replace(one, name=None, local=True, inherited=0) == replace(other, name=None, local=True, inherited=0)
 
 
-def _add_not_null(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
+def _add_not_null(draft: Draft, table: Table, constraint: Constraint, only: bool) -> Table:
     """NOT NULL as a constraint of its own. Before PostgreSQL 18 only the column remembers it."""
     _require_columns(table, constraint.columns)
-    for name in draft.family(table.name, only or constraint.no_inherit):
-        member = draft.known_table(name)
-        if member is None:
-            continue
-        for column in constraint.columns:
-            if draft.version >= 18:
-                inherited = name != table.name
-                given = replace(constraint, columns=(column,), local=not inherited, inherited=int(inherited))
-                member = put_not_null(draft, member, column, given)
-            if constraint.validated:
-                member = not_null_column(member, column)
-        draft.put(member)
+    for child in draft.descendants(table.name, only or constraint.no_inherit):
+        draft.put(_with_not_null(draft, child, replace(constraint, local=False, inherited=1)))
+    return _with_not_null(draft, table, constraint)
+
+
+def _with_not_null(draft: Draft, table: Table, constraint: Constraint) -> Table:
+    for column in constraint.columns:
+        if draft.version >= 18:
+            table = put_not_null(draft, table, column, replace(constraint, columns=(column,)))
+        if constraint.validated:
+            table = not_null_column(table, column)
+    return table
 
 
 def not_null_column(table: Table, name: str) -> Table:
@@ -225,8 +223,7 @@ def put_not_null(draft: Draft, table: Table, column: str, given: Constraint | No
     constraint = given or Constraint("not_null", columns=(column,))
     name = constraint.name
     if name is None:
-        taken = [c.name for c in table.constraints if c.name is not None]
-        name = constraint_name(draft, table.name.schema or "", table.name.name, column, "not_null", taken)
+        name = constraint_name(draft, table.name, column, "not_null", names(table))
     return with_constraint(table, replace(constraint, name=name, at=-1))
 
 
@@ -246,18 +243,17 @@ def key_elements(constraint: Constraint) -> tuple[IndexElement, ...]:
     return tuple([IndexElement(column=column) for column in constraint.columns])
 
 
-def _add_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> None:
+def _add_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> Table:
     if constraint.kind == "primary_key" and any(c.kind == "primary_key" for c in table.constraints):
         raise Refused
     if constraint.using_index is not None:
-        _add_key_using_index(draft, table, constraint)
-        return
+        return _add_key_using_index(draft, table, constraint)
     _require_columns(table, (*constraint.columns, *constraint.include))
     if constraint.kind != "exclusion":
         require_partition_key(table, constraint.columns)
     schema = table.name.schema or ""
     elements = key_elements(constraint)
-    name = constraint.name or key_name(draft, table.name, constraint)
+    name = constraint.name or _key_name(draft, table, constraint)
     index = Index(
         Name(schema, name),
         table.name,
@@ -272,24 +268,24 @@ def _add_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> 
         tablespace=constraint.tablespace,
     )
     create_stored_index(draft, index)
-    stored = _stored_key(constraint, name, index.name)
-    draft.put(_with_key(draft, table, stored))
+    table = _with_key(draft, table, _stored_key(constraint, name, index.name))
     if table.partition_by is not None and table.name in draft.children_of:
         if only:
             draft.put(replace(index, valid=False))
         else:
+            # The partitions' indexes are made after the table's constraint.
+            draft.put(table)
             add_partition_indexes(draft, index)
-            _key_columns_of_descendants(draft, table, stored)
+            _key_columns_of_descendants(draft, table, constraint)
+    return table
 
 
-def key_name(draft: Draft, table: Name, constraint: Constraint) -> str:
+def _key_name(draft: Draft, table: Table, constraint: Constraint) -> str:
     """The name PostgreSQL gives a key or exclusion constraint and its index."""
-    schema = table.schema or ""
     if constraint.kind == "primary_key":
-        return relation_name(draft, schema, table.name, None, "pkey", constraint=True)
+        return index_name(draft, table.name, None, "pkey", names(table))
     middle = joined(index_columns(key_elements(constraint), constraint.include))
-    label = "excl" if constraint.kind == "exclusion" else "key"
-    return relation_name(draft, schema, table.name, middle, label, constraint=True)
+    return index_name(draft, table.name, middle, "excl" if constraint.kind == "exclusion" else "key", names(table))
 
 
 def _stored_key(constraint: Constraint, name: str, index: Name) -> Constraint:
@@ -327,7 +323,7 @@ def _key_columns_of_descendants(draft: Draft, table: Table, stored: Constraint) 
             draft.put(child)
 
 
-def _add_key_using_index(draft: Draft, table: Table, constraint: Constraint) -> None:
+def _add_key_using_index(draft: Draft, table: Table, constraint: Constraint) -> Table:
     """UNIQUE or PRIMARY KEY USING INDEX: the index takes the constraint's name, or gives it."""
     written = Name(table.name.schema, constraint.using_index or "")
     name = constraint.name or written.name
@@ -348,7 +344,7 @@ def _add_key_using_index(draft: Draft, table: Table, constraint: Constraint) -> 
             table = replace(table, clustered_on=name)
     elif final != written:
         draft.remove(written)
-    draft.put(_with_key(draft, table, _stored_key(constraint, name, final)))
+    return _with_key(draft, table, _stored_key(constraint, name, final))
 
 
 # --- changing and dropping --------------------------------------------------------------------------------------------

@@ -44,7 +44,7 @@ P = TypeVar("P")
 _NO_MEMBERS: Map[tuple[str, Name], bool] = Map()
 
 
-class Refused(Exception):  # noqa: N818  (it is control flow, never shown)
+class Refused(Exception):
     """PostgreSQL would refuse the statement, or nothing is known of what it would change: the catalog stays."""
 
 
@@ -59,7 +59,9 @@ class Draft:
     """
 
     __slots__ = (
+        "_announced",
         "_changed",
+        "_joined",
         "catalog",
         "children_of",
         "closed",
@@ -105,13 +107,17 @@ class Draft:
         self.members_of = catalog.members_of
         self.together: Sequence[Operation] = ()
         self.touched: set[Touched] | None = None
+        self._announced: Table | None = None
         self._changed = False
+        self._joined: list[tuple[str, Name]] = []
 
     def finish(self) -> Catalog:
         """The catalog with all changes; the very same value when there are none."""
         before = self.catalog
         if not self._changed and self.incomplete is before.incomplete and self.closed == before.closed:
             return before
+        if self._joined:
+            self._join_schemas()
         return Catalog(
             "replay" if before.basis == "static" else before.basis,
             self.closed,
@@ -260,13 +266,21 @@ class Draft:
         """Write a relation under its name, new or changed."""
         name = relation.name
         old = self.relations.get(name)
-        self._touch("relations", name)
+        self._changed = True
+        if self.touched is not None:
+            self.touched.add(("relations", name))
         self.relations = self.relations.set(name, relation)
-        if old is None:
-            self._join("relations", name)
+        if old is None or old is self._announced:
+            self._announced = None
+            self._joined.append(("relations", name))
             self._link(name, links(relation))
         elif old is not relation:
             self._relink(name, old, relation)
+
+    def announce(self, table: Table) -> None:
+        """Make the name of a new table known before its parts are: they may name it. `put` must follow."""
+        self._announced = table
+        self.relations = self.relations.set(table.name, table)
 
     def create(self, relation: Relation) -> None:
         """Write a relation that is new.
@@ -301,19 +315,19 @@ class Draft:
         old = self.types.get(name)
         self._touch("types", name)
         self.types = self.types.set(name, found)
-        new = set(type_links(found))
-        before = set(type_links(old)) if old is not None else set()
+        new = type_links(found)
+        before = type_links(old) if old is not None else set()
         self._unlink(name, before - new)
         self._link(name, new - before)
         if old is None:
-            self._join("types", name)
+            self._joined.append(("types", name))
 
     def remove_type(self, name: Name, forget: bool = False) -> None:
         """Make a type known not to exist, or unknown."""
         self._touch("types", name)
         old = self.types.get(name)
         if old is not None:
-            self._unlink(name, set(type_links(old)))
+            self._unlink(name, type_links(old))
             self._leave("types", name)
         self.types = self._unset(self.types, name, forget)
 
@@ -321,7 +335,7 @@ class Draft:
         """Write the known overloads of a routine, at least one."""
         self._touch("routines", name)
         if not self.routines.get(name):
-            self._join("routines", name)
+            self._joined.append(("routines", name))
         self.routines = self.routines.set(name, routines)
 
     def remove_routines(self, name: Name, forget: bool = False) -> None:
@@ -384,15 +398,19 @@ class Draft:
             self._unlink(name, links(old))
             self._leave("relations", name)
 
-    def _join(self, where: str, name: Name) -> None:
-        schema = name.schema or ""
-        members = self.members_of.get(schema, _NO_MEMBERS)
-        self.members_of = self.members_of.set(schema, members.set((where, name), True))
-
     def _leave(self, where: str, name: Name) -> None:
+        self._join_schemas()
         schema = name.schema or ""
         members = self.members_of[schema].delete((where, name))
         self.members_of = self.members_of.set(schema, members) if members else self.members_of.delete(schema)
+
+    def _join_schemas(self) -> None:
+        """Note the new objects as members of their schemas; most operations make several in one schema."""
+        for member in self._joined:
+            schema = member[1].schema or ""
+            members = self.members_of.get(schema, _NO_MEMBERS)
+            self.members_of = self.members_of.set(schema, members.set(member, True))
+        self._joined.clear()
 
     def _relink(self, name: Name, old: Relation, new: Relation) -> None:
         if isinstance(old, Table) and isinstance(new, Table):
@@ -436,22 +454,19 @@ def _changed_parts(old: tuple[P, ...], new: tuple[P, ...]) -> tuple[tuple[P, ...
 
 def _table_changes(old: Table, new: Table) -> tuple[set[Link], set[Link]]:
     """The links that may have gone and come between two states of a table."""
+    if old.of_type != new.of_type or old.parents != new.parents:
+        return links(old), links(new)
     gone: set[Link] = set()
     come: set[Link] = set()
     if old.columns is not new.columns:
         before, after = _changed_parts(old.columns, new.columns)
-        gone.update(column_links(before))
-        come.update(column_links(after))
+        column_links(before, gone)
+        column_links(after, come)
     if old.constraints is not new.constraints:
         earlier, later = _changed_parts(old.constraints, new.constraints)
-        gone.update(constraint_links(old.name.schema, earlier))
-        come.update(constraint_links(new.name.schema, later))
+        constraint_links(old.name.schema, earlier, gone)
+        constraint_links(new.name.schema, later, come)
     if old.triggers is not new.triggers:
-        gone.update(trigger_links(old.triggers))
-        come.update(trigger_links(new.triggers))
-    if old.parents is not new.parents:
-        gone.update(("children_of", parent) for parent in old.parents)
-        come.update(("children_of", parent) for parent in new.parents)
-    if old.of_type != new.of_type:
-        return links(old), links(new)
+        trigger_links(old.triggers, gone)
+        trigger_links(new.triggers, come)
     return gone, come

@@ -132,7 +132,8 @@ class Fold:
         for unit in _units(section, statements) if around is None else (statements,):
             if around is None:
                 self._outer = self._implicit(section, len(unit))
-                self._open(self._outer)
+                if self._outer.kind == "implicit":
+                    self._open(self._outer)
             elif self._outer.kind != "runner":
                 self._outer = around
                 self._open(around)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from dflint.history.draft import Draft, Refused
-from dflint.history.naming import clip, index_columns, joined, relation_name
+from dflint.history.naming import clip, index_columns, index_name, joined
 from dflint.history.rewriting import element_columns, mentions_column
 from dflint.model.catalog import UNKNOWN, Index, Relation, Table, View
 from dflint.model.names import Name
@@ -22,16 +22,15 @@ def create_index(draft: Draft, operation: CreateIndex) -> None:
     table = draft.get(table_name)
     if not (isinstance(table, Table) or table is UNKNOWN or (isinstance(table, View) and table.materialized)):
         raise Refused
-    schema = table_name.schema or ""
     if operation.name is not None:
         name = clip(operation.name)
     else:
         middle = joined(index_columns(operation.elements, operation.include))
-        name = relation_name(draft, schema, table_name.name, middle, "idx")
+        name = index_name(draft, table_name, middle, "idx")
     if isinstance(table, Table) and operation.unique:
         require_partition_key(table, tuple([e.column for e in operation.elements if e.column is not None]))
     index = Index(
-        Name(schema, name),
+        Name(table_name.schema, name),
         table_name,
         elements=tuple([_plain(element) for element in operation.elements]),
         include=operation.include,
@@ -137,16 +136,16 @@ def add_partition_index(draft: Draft, parent: Index, partition: Name) -> None:
             return
     if parent.unique:
         require_partition_key(table, key_columns(parent))
-    schema = partition.schema or ""
     middle: str | None = joined(index_columns(parent.elements, parent.include))
     label = "idx"
     if constraint is not None:
         label = {"primary_key": "pkey", "exclusion": "excl"}.get(constraint.kind, "key")
         middle = None if label == "pkey" else middle
-    name_text = relation_name(draft, schema, partition.name, middle, label, constraint=constraint is not None)
+    taken = [c.name for c in table.constraints] if constraint is not None else None
+    name_text = index_name(draft, partition, middle, label, taken)
     child = replace(
         parent,
-        name=Name(schema, name_text),
+        name=Name(partition.schema, name_text),
         table=partition,
         parents=(parent.name,),
         constraint=name_text if constraint is not None else None,

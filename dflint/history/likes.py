@@ -8,7 +8,7 @@ from dflint.history.columns import own_sequence
 from dflint.history.constraints import add_constraint, with_constraint
 from dflint.history.draft import Draft
 from dflint.history.indexes import create_stored_index
-from dflint.history.naming import index_columns, joined, relation_name
+from dflint.history.naming import index_columns, index_name, joined
 from dflint.model.catalog import CompositeType, Index, Table, View
 from dflint.model.names import Name
 from dflint.model.schema import Column, Like
@@ -47,32 +47,29 @@ def _copied(draft: Draft, table: Table, column: Column, including: frozenset[str
     return copy
 
 
-def copy_like(draft: Draft, name: Name, like: Like) -> None:
-    """Copy the source's checks and indexes, where LIKE includes them."""
+def copy_like(draft: Draft, table: Table, like: Like) -> Table:
+    """``table`` with the source's checks and indexes, where LIKE includes them."""
     source = draft.known_table(draft.resolve(like.source))
     if source is None:
-        return
+        return table
     if "constraints" in like.including:
+        taken = {constraint.name for constraint in table.constraints}
         for constraint in source.constraints:
-            table = draft.known_table(name)
-            if constraint.kind != "check" or table is None:
-                continue
-            if all(old.name != constraint.name for old in table.constraints):
+            if constraint.kind == "check" and constraint.name not in taken:
                 copy = replace(constraint, local=True, inherited=0, validated=constraint.enforced)
-                draft.put(with_constraint(table, copy))
+                table = with_constraint(table, copy)
     if "indexes" in like.including:
-        # The server takes the primary key first and the others in the order they were made, which is not kept.
-        keys = [c for c in source.constraints if c.index is not None]
-        for constraint in sorted(keys, key=lambda constraint: constraint.kind != "primary_key"):
-            add_constraint(draft, name, replace(constraint, name=None, index=None, local=True, inherited=0))
-        for index_name in draft.indexes_of.get(source.name, ()):
-            index = draft.known(index_name)
+        # The server takes the others in the order they were made, which is not kept.
+        keys = [constraint for constraint in source.constraints if constraint.index is not None]
+        for key in sorted(keys, key=lambda constraint: constraint.kind != "primary_key"):
+            table = add_constraint(draft, table, replace(key, name=None, index=None, local=True, inherited=0))
+        for source_index in draft.indexes_of.get(source.name, ()):
+            index = draft.known(source_index)
             if isinstance(index, Index) and index.constraint is None:
-                _copy_index(draft, name, index)
+                _copy_index(draft, table.name, index)
+    return table
 
 
 def _copy_index(draft: Draft, table: Name, index: Index) -> None:
-    schema = table.schema or ""
-    middle = joined(index_columns(index.elements, index.include))
-    name = relation_name(draft, schema, table.name, middle, "idx")
-    create_stored_index(draft, replace(index, name=Name(schema, name), table=table, parents=(), valid=True))
+    name = index_name(draft, table, joined(index_columns(index.elements, index.include)), "idx")
+    create_stored_index(draft, replace(index, name=Name(table.schema, name), table=table, parents=(), valid=True))

@@ -6,7 +6,7 @@ first; a taken name gets a number behind its label.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 
 from dflint.history.draft import Draft
 from dflint.model.expressions import Expr
@@ -19,6 +19,9 @@ LIMIT = 63
 
 def object_name(first: str, second: str | None, label: str) -> str:
     """``first_second_label``, the parts cut so that it fits into 63 bytes."""
+    whole = f"{first}_{label}" if second is None else f"{first}_{second}_{label}"
+    if len(whole) <= LIMIT and whole.isascii():
+        return whole
     one, two = first.encode(), second.encode() if second is not None else b""
     available = LIMIT - (second is not None) - len(label) - 1
     size_one, size_two = len(one), len(two)
@@ -48,42 +51,40 @@ def clip(name: str) -> str:
     return name if len(name) <= LIMIT // 4 else _clip(name.encode(), LIMIT)
 
 
-def _choose(first: str, second: str | None, label: str, taken: Callable[[str], bool]) -> str:
-    number, name = 0, object_name(first, second, label)
-    while taken(name):
-        number += 1
-        name = object_name(first, second, f"{label}{number}")
-    return name
+def sequence_name(draft: Draft, table: Name, column: str) -> Name:
+    """A name for a column's own sequence, which no known relation of the schema has."""
+    return Name(table.schema, index_name(draft, table, column, "seq"))
 
 
-def relation_name(
-    draft: Draft, schema: str, first: str, second: str | None, label: str, *, constraint: bool = False
+def index_name(
+    draft: Draft, table: Name, middle: str | None, label: str, constraints: Container[str | None] | None = None
 ) -> str:
-    """A name for a sequence or an index that no known relation of the schema has.
+    """A name for an index (or sequence) that no known relation of the table's schema has.
 
-    ``constraint``: it is for a constraint too, so no known constraint of the schema may have it either.
+    With ``constraints``, the names of the table's own, it is for a constraint too, so no known constraint of the schema
+    may have it either.
     """
+    number, name = 0, object_name(table.name, middle, label)
+    while True:
+        qualified = Name(table.schema, name)
+        if draft.relations.get(qualified) is None:
+            if constraints is None:
+                return name
+            if qualified not in draft.owners_of_constraint and name not in constraints:
+                return name
+        number += 1
+        name = object_name(table.name, middle, f"{label}{number}")
 
-    def taken(name: str) -> bool:
-        qualified = Name(schema, name)
-        if draft.relations.get(qualified) is not None:
-            return True
-        return constraint and qualified in draft.owners_of_constraint
 
-    return _choose(first, second, label, taken)
-
-
-def constraint_name(  # noqa: PLR0917  (the parts of a name, in order)
-    draft: Draft, schema: str, table: str, column: str | None, label: str, others: Iterable[str] = ()
+def constraint_name(
+    draft: Draft, owner: Name, middle: str | None, label: str, constraints: Container[str | None] = ()
 ) -> str:
-    """A name for a constraint without an index that no known constraint of the schema has, nor ``others``."""
-    reserved = frozenset(others)
-    return _choose(
-        table,
-        column,
-        label,
-        lambda name: name in reserved or Name(schema, name) in draft.owners_of_constraint,
-    )
+    """A name for a constraint that no known constraint of its table's (or domain's) schema has, nor ``constraints``."""
+    number, name = 0, object_name(owner.name, middle, label)
+    while name in constraints or Name(owner.schema, name) in draft.owners_of_constraint:
+        number += 1
+        name = object_name(owner.name, middle, f"{label}{number}")
+    return name
 
 
 def joined(columns: Sequence[str]) -> str:

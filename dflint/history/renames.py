@@ -10,6 +10,7 @@ from msgspec.structs import replace
 
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import typed_tables
+from dflint.history.indexes import index_uses_column
 from dflint.history.naming import clip
 from dflint.history.rewriting import (
     mentions_column,
@@ -273,7 +274,7 @@ def _rename_table_column(draft: Draft, table: Table, old: str, new: str) -> None
     )
     for index_name in draft.indexes_of.get(table.name, ()):
         index = draft.known(index_name)
-        if isinstance(index, Index):
+        if isinstance(index, Index) and index_uses_column(index, old):
             draft.put(_index_renamed(index, old, new))
     for other_name in draft.dependents_of.get(table.name, ()):
         _rename_in_dependent(draft, other_name, table.name, old, new)
@@ -292,6 +293,9 @@ def _swapped(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
 
 
 def _constraint_renamed(constraint: Constraint, old: str, new: str, table: Name) -> Constraint:
+    if old not in constraint.columns and old not in constraint.include and constraint.references != table:
+        if not mentions_column(constraint.expression, old) and constraint.kind != "exclusion":
+            return constraint
     return replace(
         constraint,
         columns=_swapped(constraint.columns, old, new),

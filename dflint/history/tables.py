@@ -11,6 +11,7 @@ from dflint.history.constraints import (
     key_elements,
     named_check,
     put_not_null,
+    replaced,
     with_constraint,
 )
 from dflint.history.draft import Draft, Refused
@@ -74,9 +75,8 @@ def create_table(draft: Draft, operation: CreateTable) -> None:
         tablespace=operation.tablespace,
         method=operation.method,
     )
-    table = _with_columns(draft, table, operation)
-    draft.put(table)
-    _add_constraints(draft, name, operation)
+    draft.announce(table)
+    _create_with_constraints(draft, _with_columns(draft, table, operation), operation)
 
 
 def _with_columns(draft: Draft, table: Table, operation: CreateTable) -> Table:
@@ -89,71 +89,57 @@ def _with_columns(draft: Draft, table: Table, operation: CreateTable) -> Table:
         row = draft.known(table.of_type)
         columns = row.attributes if isinstance(row, CompositeType) else ()
         complete = complete and isinstance(row, CompositeType)
-    own: list[Column] = []
-    likes = list(operation.likes)
-    for place in range(len(operation.columns) + 1):
-        while likes and (likes[0].position <= place):
-            copied = like_columns(draft, table, likes.pop(0))
-            complete = complete and copied is not None
-            own.extend(copied or ())
-        if place < len(operation.columns):
-            own.append(stored_column(draft, table, operation.columns[place]))
+    own = [stored_column(draft, table, column) for column in operation.columns]
+    for like in reversed(operation.likes):
+        copied = like_columns(draft, table, like)
+        complete = complete and copied is not None
+        own[like.position : like.position] = copied or ()
     typed = operation.partition_of is not None or table.of_type is not None
     return replace(table, columns=merged_columns(columns, own, typed=typed), complete=complete)
 
 
-def _add_constraints(draft: Draft, name: Name, operation: CreateTable) -> None:
-    """Checks, then the parent's indexes, LIKE's, then keys (the primary key first), then foreign keys."""
-    given = [c for column in operation.columns for c in inline_constraints(column)]
+def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable) -> None:
+    """Write the table: checks, the parent's indexes, LIKE's, keys (the primary key first), foreign keys, in this order."""
+    given = [c for column in operation.columns if column.constraints for c in inline_constraints(column)]
     given.extend(operation.constraints)
-    table = draft.known_table(name)
-    if table is not None and table.parents:
+    if table.parents:
         table = inherited_checks(draft, table)
-        draft.put(table)
     for constraint in given:
         if constraint.kind == "check":
-            _add_own_check(draft, name, constraint)
+            table = _add_own_check(draft, table, constraint)
         elif constraint.kind == "not_null":
-            add_constraint(draft, name, constraint)
-    _add_not_nulls(draft, name)
+            table = add_constraint(draft, table, constraint)
+    if draft.version >= 18:
+        for column in table.columns:
+            table = put_not_null(draft, table, column.name) if column.not_null else table
     if operation.partition_of is not None:
-        become_partition(draft, name, draft.resolve(operation.partition_of))
+        draft.put(table)
+        become_partition(draft, table.name, draft.resolve(operation.partition_of))
+        table = draft.known_table(table.name) or table
     for like in operation.likes:
-        copy_like(draft, name, like)
+        table = copy_like(draft, table, like)
     for constraint in distinct_keys([c for c in given if c.kind in _KEYS]):
-        add_constraint(draft, name, constraint)
+        table = add_constraint(draft, table, constraint)
     for constraint in given:
         if constraint.kind == "foreign_key":
-            add_constraint(draft, name, constraint)
-
-
-def _add_own_check(draft: Draft, name: Name, constraint: Constraint) -> None:
-    """A check of the new table itself; one inherited under the same name is merged with it."""
-    table = draft.known_table(name)
-    if table is None:
-        return
-    for old in table.constraints:
-        if constraint.name is not None and old.name == constraint.name and old.inherited:
-            merged = tuple([replace(c, local=True) if c is old else c for c in table.constraints])
-            draft.put(replace(table, constraints=merged))
-            return
-    if constraint.name is not None and any(old.name == constraint.name for old in table.constraints):
-        raise Refused
-    draft.put(with_constraint(table, named_check(draft, name, constraint)))
-
-
-def _add_not_nulls(draft: Draft, name: Name) -> None:
-    table = draft.known_table(name)
-    if table is None or draft.version < 18:
-        return
-    for column in table.columns:
-        if column.not_null:
-            table = put_not_null(draft, table, column.name)
+            table = add_constraint(draft, table, constraint)
     draft.put(table)
+
+
+def _add_own_check(draft: Draft, table: Table, constraint: Constraint) -> Table:
+    """A check of the new table itself; one inherited under the same name is merged with it."""
+    for old in table.constraints:
+        if constraint.name is not None and old.name == constraint.name:
+            if not old.inherited:
+                raise Refused
+            return replaced(table, old, replace(old, local=True))
+    return with_constraint(table, named_check(draft, table, constraint))
 
 
 def distinct_keys(constraints: list[Constraint]) -> list[Constraint]:
     """Keys of one CREATE TABLE in the order they are made: the primary key first, one that repeats another left out."""
+    if len(constraints) < 2:
+        return constraints
     ordered = sorted(constraints, key=lambda constraint: constraint.kind != "primary_key")
     kept: list[Constraint] = []
     for constraint in ordered:

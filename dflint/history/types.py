@@ -173,7 +173,7 @@ def _with_constraint(draft: Draft, domain: Domain, constraint: Constraint) -> Do
         return _with_not_null(draft, domain, constraint)
     name = clip(constraint.name) if constraint.name is not None else None
     if name is None:
-        name = constraint_name(draft, domain.name.schema or "", domain.name.name, None, "check")
+        name = constraint_name(draft, domain.name, None, "check")
     elif any(old.name == name for old in domain.constraints):
         raise Refused
     columns = tuple([column for column in check_columns(constraint.expression) if column != "value"])
@@ -186,7 +186,7 @@ def _with_not_null(draft: Draft, domain: Domain, constraint: Constraint | None) 
     if draft.version < 17 or any(old.kind == "not_null" for old in domain.constraints):
         return replace(domain, not_null=True)
     constraint = constraint or Constraint("not_null")
-    name = constraint.name or constraint_name(draft, domain.name.schema or "", domain.name.name, None, "not_null")
+    name = constraint.name or constraint_name(draft, domain.name, None, "not_null")
     stored = replace(constraint, name=name, columns=(), at=-1)
     return replace(domain, not_null=True, constraints=(*domain.constraints, stored))
 

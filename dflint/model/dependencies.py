@@ -9,7 +9,7 @@ A *link* is one entry of a reverse map: the map's name and the key under which t
 - ``users_of_type``: type (or relation used as a row type) -> relations with a column of that type or made of it, and
   domains and ranges over it;
 - ``users_of_routine``: trigger function -> relations with such a trigger;
-- ``owners_of_constraint``: schema and constraint name -> tables and domains that have it;
+- ``owners_of_constraint``: schema and name of a constraint without index -> tables and domains that have it;
 - ``members_of``: schema -> what it holds, as (name of the catalog's map, name).
 """
 
@@ -49,62 +49,66 @@ def links(relation: Relation) -> set[Link]:
     """Every link of ``relation``."""
     found: set[Link] = set()
     if isinstance(relation, Table):
-        found.update(column_links(relation.columns))
-        found.update(constraint_links(relation.name.schema, relation.constraints))
-        found.update(trigger_links(relation.triggers))
-        found.update(("children_of", parent) for parent in relation.parents)
+        column_links(relation.columns, found)
+        if relation.constraints:
+            constraint_links(relation.name.schema, relation.constraints, found)
+        if relation.triggers:
+            trigger_links(relation.triggers, found)
+        for parent in relation.parents:
+            found.add(("children_of", parent))
         if relation.of_type is not None:
             found.add(("users_of_type", relation.of_type))
     elif isinstance(relation, Index):
         found.add(("indexes_of", relation.table))
-        found.update(("children_of", parent) for parent in relation.parents)
+        for parent in relation.parents:
+            found.add(("children_of", parent))
     elif isinstance(relation, View):
-        found.update(("dependents_of", read) for read in relation.query.reads)
-        found.update(column_links(relation.columns or ()))
-        found.update(trigger_links(relation.triggers))
+        found.update([("dependents_of", read) for read in relation.query.reads])
+        column_links(relation.columns or (), found)
+        trigger_links(relation.triggers, found)
     elif isinstance(relation, Sequence):
         if relation.owner_table is not None:
             found.add(("dependents_of", relation.owner_table))
     elif isinstance(relation, CompositeType):
-        found.update(column_links(relation.attributes))
+        column_links(relation.attributes, found)
     return found
 
 
-def type_links(found: UserType) -> Iterator[Link]:
+def type_links(kind: UserType) -> set[Link]:
     """Every link of a type that is not a relation."""
-    if isinstance(found, Domain):
-        yield from constraint_links(found.name.schema, found.constraints)
-        if is_user_type(found.type):
-            yield "users_of_type", found.type.name
-    elif isinstance(found, RangeType) and found.subtype is not None and is_user_type(found.subtype):
-        yield "users_of_type", found.subtype.name
+    found: set[Link] = set()
+    if isinstance(kind, Domain):
+        constraint_links(kind.name.schema, kind.constraints, found)
+        if is_user_type(kind.type):
+            found.add(("users_of_type", kind.type.name))
+    elif isinstance(kind, RangeType) and kind.subtype is not None and is_user_type(kind.subtype):
+        found.add(("users_of_type", kind.subtype.name))
+    return found
 
 
-def column_links(columns: Iterable[Column]) -> Iterator[Link]:
-    """What columns name by their types and defaults."""
+def column_links(columns: Iterable[Column], found: set[Link]) -> None:
+    """Add what columns name by their types and defaults."""
     for column in columns:
-        kind = column.type
-        if kind is not None and is_user_type(kind):
-            yield "users_of_type", kind.name
-        default = column.default
+        kind, default = column.type, column.default
+        if kind is not None and kind.name.schema != "pg_catalog" and is_user_type(kind):
+            found.add(("users_of_type", kind.name))
         if default is not None and default.args:
-            for sequence in sequences_named(default):
-                yield "dependents_of", sequence
+            found.update(("dependents_of", sequence) for sequence in sequences_named(default))
 
 
-def constraint_links(schema: str | None, constraints: Iterable[Constraint]) -> Iterator[Link]:
-    """What constraints name, and where their own names are listed."""
+def constraint_links(schema: str | None, constraints: Iterable[Constraint], found: set[Link]) -> None:
+    """Add what constraints name, and where their own names are listed (that of one with an index is the index's)."""
     for constraint in constraints:
         if constraint.references is not None:
-            yield "dependents_of", constraint.references
-        if constraint.name is not None:
-            yield "owners_of_constraint", Name(schema, constraint.name)
+            found.add(("dependents_of", constraint.references))
+        if constraint.name is not None and constraint.index is None:
+            found.add(("owners_of_constraint", Name(schema, constraint.name)))
 
 
-def trigger_links(triggers: Iterable[Trigger]) -> Iterator[Link]:
-    """The functions that triggers call."""
+def trigger_links(triggers: Iterable[Trigger], found: set[Link]) -> None:
+    """Add the functions that triggers call."""
     for trigger in triggers:
-        yield "users_of_routine", trigger.function
+        found.add(("users_of_routine", trigger.function))
 
 
 def is_user_type(kind: Type) -> bool:
@@ -181,7 +185,7 @@ def with_reverse_maps(catalog: Catalog) -> Catalog:
     for name, found in catalog.types.items():
         if found is not None:
             members.setdefault(name.schema or "", {})["types", name] = True
-            for kind, key in set(type_links(found)):
+            for kind, key in type_links(found):
                 listed[kind].setdefault(key, []).append(name)
     for name, routines in catalog.routines.items():
         if routines:

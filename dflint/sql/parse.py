@@ -40,9 +40,27 @@ class Parser:
             text: the whole file, checked, without byte order mark.
 
         Returns:
-            For each section its statements in order. Offsets are those of the file.
+            For each section its statements in order; offsets are those of the file. Of sections that do not run
+            forward only what the grammar rejects.
         """
-        return [self._section(text, section) for section in sections]
+        return [
+            self._section(text, section) if section.direction == "up" else self._rejected(text, section)
+            for section in sections
+        ]
+
+    def _rejected(self, text: bytes, section: Section) -> list[Statement]:
+        start, end = section.span.start, section.span.end
+        try:
+            self.library.parse(text if start == 0 and end == len(text) else text[start:end])
+        except TooDeep:
+            return []
+        except GrammarError:
+            return [
+                statement
+                for statement in self._section(text, section)
+                if any(isinstance(operation, Opaque) and operation.rejected for operation in statement.operations)
+            ]
+        return []
 
     def _section(self, text: bytes, section: Section) -> list[Statement]:
         start, end = section.span.start, section.span.end

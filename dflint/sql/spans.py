@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from dflint.model.migration import Statement
 from dflint.model.operations.base import Operation
 from dflint.sql.libpg_query import COMMENT_TOKENS, GrammarError, LibPgQuery, Token
 from dflint.sql.parse import text_start
+
+#: ``ALTER TABLE name`` and its kin, up to the action, where nothing odd stands in between.
+_ALTER = re.compile(
+    rb"""alter\s+(?:table|index|view|materialized\s+view|sequence|foreign\s+table|type)\s+(?:if\s+exists\s+)?(?:only\s+)?
+    (?:[\w$]+|"[^"]+")(?:\s*\.\s*(?:[\w$]+|"[^"]+"))*(?:\s*\*)?\s+""",
+    re.IGNORECASE | re.VERBOSE,
+)
 
 #: Words between ALTER and the relation's name.
 _ALTER_HEAD = frozenset(b"alter table index view materialized sequence foreign type if exists only".split())
@@ -23,10 +31,18 @@ def operation_span(
         at: a place inside the statement that a check pointed at, as an operation's ``at``; -1 for the operation's own.
     """
     start = text_start(text, statement)
+    place = at if at >= 0 else operation.at
+    if place < 0:
+        end = _quick_end(text, start, statement.end)
+        if end >= 0:
+            if operation.clause < 0:
+                return start, end
+            if operation.clause == 0 and len(statement.operations) == 1:
+                head = _ALTER.match(text, start, end)
+                return (head.end() if head else start), end
     tokens = _tokens(library, text[start : statement.end])
     if not tokens:
         return start, max(start, statement.end)
-    place = at if at >= 0 else operation.at
     if place >= 0:
         first = statement.base + place - start
         index = next((i for i, token in enumerate(tokens) if token.start >= first), len(tokens) - 1)
@@ -37,6 +53,13 @@ def operation_span(
     if index == 0:
         return start, start + tokens[-1].end
     return start + tokens[index].start, start + _clause_end(text, start, tokens, index)
+
+
+def _quick_end(text: bytes, start: int, end: int) -> int:
+    """Where a statement ends, without scanning; -1 when a comment makes that doubtful."""
+    if text.find(b"--", start, end) >= 0 or text.find(b"/*", start, end) >= 0:
+        return -1
+    return start + len(text[start:end].rstrip())
 
 
 def comments(library: LibPgQuery, text: bytes) -> list[Token]:
