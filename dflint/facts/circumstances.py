@@ -61,30 +61,28 @@ def _table_test(test: Callable[[Table], bool]) -> Callable[[Context], Answer]:
     def answer(context: Context) -> Answer:
         found = subjects.table(context)
         if isinstance(found, Table):
-            return test(found)
+            # What a table that was only altered does not show, it may have all the same.
+            return test(found) or (False if found.complete else UNKNOWN)
         return UNKNOWN if found is UNKNOWN else False
 
     return answer
 
 
-def target_temporary(context: Context) -> Answer:
+def target_temporary(context: Context) -> bool:
     """The table is temporary: only this session sees it."""
-    return _persistence(context, "temporary")
+    # Nobody but the session itself can have made it, so that what is not in sight is not temporary.
+    own = getattr(context.operation, "persistence", None)
+    if own is not None:
+        return bool(own == "temporary")
+    name, found = subjects.table_name(context), subjects.table(context)
+    in_temporary_schema = isinstance(name, Name) and name.schema == "pg_temp"
+    return in_temporary_schema or (isinstance(found, Table) and found.persistence == "temporary")
 
 
 def target_unlogged(context: Context) -> Answer:
     """The table is unlogged."""
-    return _persistence(context, "unlogged")
-
-
-def _persistence(context: Context, wanted: str) -> Answer:
     own = getattr(context.operation, "persistence", None)
-    if own is not None:
-        return bool(own == wanted)
-    name = subjects.table_name(context)
-    if isinstance(name, Name) and name.schema == "pg_temp":
-        return wanted == "temporary"
-    return _table_test(lambda table: table.persistence == wanted)(context)
+    return _table_test(lambda table: table.persistence == "unlogged")(context) if own is None else own == "unlogged"
 
 
 def target_partitioned(context: Context) -> Answer:
@@ -108,7 +106,8 @@ def target_has_children(context: Context) -> Answer:
     if isinstance(name, Name):
         if context.catalog.children_of.get(name):
             return True
-        known = context.catalog.closed or isinstance(context.catalog.table(name), Table)
+        found = context.catalog.table(name)
+        known = context.catalog.closed or found is None or (isinstance(found, Table) and found.complete)
         return False if known else UNKNOWN
     return UNKNOWN if name is UNKNOWN else False
 
@@ -341,7 +340,7 @@ CONDITIONS: tuple[Condition, ...] = (
         "what {target} is",
         null=True,
     ),
-    Condition("target.temporary", BOOL, target_temporary, _TABLE),
+    Condition("target.temporary", BOOL, target_temporary),
     Condition("target.unlogged", BOOL, target_unlogged, _TABLE),
     Condition("target.partitioned", BOOL, target_partitioned, "whether {table} is partitioned"),
     Condition("target.partition", BOOL, target_partition, "whether {table} is a partition"),

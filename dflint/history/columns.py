@@ -13,7 +13,8 @@ from dflint.history.naming import sequence_name
 from dflint.history.rewriting import nextval, rename_sequences
 from dflint.history.sequences import merged_options
 from dflint.model.catalog import Sequence, Table, View
-from dflint.model.expressions import Expr
+from dflint.model.dependencies import is_user_type
+from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.operations.tables import (
     AddColumn,
@@ -53,12 +54,18 @@ def stored_column(draft: Draft, table: Table, column: Column) -> Column:
             constraints=(),
             at=-1,
         )
-    return replace(column, type=kind, default=resolved_default(draft, default), constraints=(), at=-1)
+    return replace(column, type=kind, default=resolved_default(draft, default, kind), constraints=(), at=-1)
 
 
-def resolved_default(draft: Draft, default: Expr | None) -> Expr | None:
-    """A default with the sequences it names qualified, as PostgreSQL keeps them by identity."""
-    return rename_sequences(default, draft.resolve) if default is not None and default.args else default
+def resolved_default(draft: Draft, default: Expr | None, kind: Type | None) -> Expr | None:
+    """A default as PostgreSQL keeps it: sequences by identity, and NULL not at all (except of a domain's column)."""
+    if default is None:
+        return None
+    if default.args:
+        if default.kind == "cast" and default.args[0].kind == "null" and not (kind and is_user_type(kind)):
+            return None
+        return rename_sequences(default, draft.resolve)
+    return None if default.kind == "null" and not (kind and is_user_type(kind)) else default
 
 
 def own_sequence(draft: Draft, table: Table, column: Column) -> Name:
@@ -210,12 +217,11 @@ def alter_column_type(draft: Draft, operation: AlterColumnType) -> None:
 
 def set_column_default(draft: Draft, operation: SetColumnDefault) -> None:
     """ALTER COLUMN … SET DEFAULT."""
-    default = resolved_default(draft, operation.default)
 
     def change(column: Column) -> Column:
         if column.identity or column.generated is not None:
             raise Refused
-        return replace(column, default=default)
+        return replace(column, default=resolved_default(draft, operation.default, column.type))
 
     change_column(draft, operation, change)
 

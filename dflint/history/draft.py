@@ -145,6 +145,11 @@ class Draft:
         """The qualified name of the existing relation that ``name`` means; see `Catalog.resolve`."""
         if name.schema is not None:
             return name
+        announced = self._announced
+        if announced is not None and announced.name.name == name.name:
+            return announced.name
+        if len(self.path) == 1 and "pg_temp" not in self.members_of:
+            return Name(self.path[0], name.name)
         candidate: Name | None = None
         for schema in ("pg_temp", *self.path):
             qualified = Name(schema, name.name)
@@ -271,7 +276,8 @@ class Draft:
             self.touched.add(("relations", name))
         self.relations = self.relations.set(name, relation)
         if old is None or old is self._announced:
-            self._announced = None
+            if old is not None:
+                self._announced = None
             self._joined.append(("relations", name))
             self._link(name, links(relation))
         elif old is not relation:

@@ -48,7 +48,7 @@ def _clip(text: bytes, size: int) -> str:
 
 def clip(name: str) -> str:
     """``name`` cut as PostgreSQL cuts an identifier that is too long."""
-    return name if len(name) <= LIMIT // 4 else _clip(name.encode(), LIMIT)
+    return name if len(name) <= LIMIT and name.isascii() else _clip(name.encode(), LIMIT)
 
 
 def sequence_name(draft: Draft, table: Name, column: str) -> Name:

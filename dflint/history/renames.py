@@ -293,9 +293,10 @@ def _swapped(names: tuple[str, ...], old: str, new: str) -> tuple[str, ...]:
 
 
 def _constraint_renamed(constraint: Constraint, old: str, new: str, table: Name) -> Constraint:
-    if old not in constraint.columns and old not in constraint.include and constraint.references != table:
-        if not mentions_column(constraint.expression, old) and constraint.kind != "exclusion":
-            return constraint
+    plain = constraint.kind != "exclusion" and constraint.references != table
+    named = old in constraint.columns or old in constraint.include
+    if plain and not named and not mentions_column(constraint.expression, old):
+        return constraint
     return replace(
         constraint,
         columns=_swapped(constraint.columns, old, new),

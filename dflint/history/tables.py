@@ -99,7 +99,7 @@ def _with_columns(draft: Draft, table: Table, operation: CreateTable) -> Table:
 
 
 def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable) -> None:
-    """Write the table: checks, the parent's indexes, LIKE's, keys (the primary key first), foreign keys, in this order."""
+    """Write the table: checks, the parent's indexes, LIKE's, keys (the primary key first), foreign keys, in order."""
     given = [c for column in operation.columns if column.constraints for c in inline_constraints(column)]
     given.extend(operation.constraints)
     if table.parents:

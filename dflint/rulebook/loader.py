@@ -199,7 +199,7 @@ class RuleReader:
         kinds: tuple[str, ...],
         examples: dict[str, tuple[Example, ...]],
     ) -> Rule:
-        limits = [self._known.confidences[fact] for fact in good.get("facts", ())]
+        limits = [self._known.confidences.get(fact, "high") for fact in good.get("facts", ())]
         good["confidence"] = max((good.get("confidence", "high"), *limits), key=_CONFIDENCES.index)
         for name in ("hazards", "quiet_unless_known", "facts", "recipes", "values", "tags"):
             good[name] = tuple(good.get(name, ()))

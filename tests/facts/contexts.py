@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from immutables import Map
+from msgspec.structs import replace
 
 from dflint.model.catalog import Catalog, Relation, Routine, UserType
 from dflint.model.context import Context, Knowledge
@@ -51,14 +52,14 @@ def catalog_of(
         for name, key in type_links(each):
             of_map = reverse.setdefault(name, {})
             of_map[key] = (*of_map.get(key, ()), each.name)
-    return Catalog(
+    catalog = Catalog(
         basis="replay",
         closed=closed,
         relations=Map(known),
         types=Map(own_types),
         routines=Map(own_routines),
-        **{name: Map(of_map) for name, of_map in reverse.items()},
     )
+    return replace(catalog, **{name: Map(of_map) for name, of_map in reverse.items()})
 
 
 def context_of(

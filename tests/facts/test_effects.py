@@ -50,7 +50,12 @@ def locks(facts: Facts, operation: Operation, catalog: Catalog, **circumstances:
 @pytest.mark.parametrize("version", [13, 14, 15, 16, 17, 18, 19])
 def test_every_kind_has_a_fact_that_always_holds(records: list[Fact], version: int) -> None:
     # The facts of a form that only came later may be missing before.
-    always = {kind for fact in records if fact.when is None and not fact.adds and fact.covers(version) for kind in fact.operations}
+    always = {
+        kind
+        for fact in records
+        if fact.when is None and not fact.adds and fact.covers(version)
+        for kind in fact.operations
+    }
     assert set(Kinds().types) - always == set()
 
 
@@ -117,7 +122,13 @@ def test_foreign_keys_lock_the_other_table(facts: Facts) -> None:
     assert locks(facts, tables.DropColumn(target=T, column="a"), catalog) == ax
     assert locks(facts, objects.DropObject(target=T, object_kind="table"), catalog) == ax
     validate = {"public.t": "SHARE UPDATE EXCLUSIVE", "public.p": "ROW SHARE"}
-    waiting = catalog_of(Table(public("t"), (column("a"),), (Constraint("foreign_key", "k", ("a",), references=public("p"), validated=False),)))
+    waiting = catalog_of(
+        Table(
+            public("t"),
+            (column("a"),),
+            (Constraint("foreign_key", "k", ("a",), references=public("p"), validated=False),),
+        )
+    )
     assert locks(facts, tables.ValidateConstraint(target=T, name="k"), waiting) == validate
     change = tables.AlterColumnType(target=Name(None, "p"), column="id", type=builtin("int8"))
     assert locks(facts, change, catalog)["public.t"] == "ACCESS EXCLUSIVE"
@@ -269,7 +280,7 @@ def test_learning_never_flips_an_effect(
     types = () if domain is None else (domain,)
     less = [Catalog(), catalog_of(table), catalog_of(types=types)]
     if partly:
-        shown = Table(table.name, table.columns, complete=False, persistence=table.persistence)
+        shown = Table(table.name, table.columns, complete=False)
         less = [catalog_of(shown)]
     full = catalog_of(table, types=types)
 

@@ -27,7 +27,10 @@ ONE = operator("=", constant("1"), constant("1"))
         (Expr("in", args=(col("code"), constant("1"), constant("2"))), "key"),
         (Expr("and", args=(operator("=", col("code"), constant("1")), Expr("is_null", args=(col("x"),)))), "key"),
         (Expr("between", args=(col("code"), constant("1"), constant("9"))), "limited"),
-        (Expr("and", args=(operator(">", col("code"), constant("1")), operator("<=", col("code"), constant("9")))), "limited"),
+        (
+            Expr("and", args=(operator(">", col("code"), constant("1")), operator("<=", col("code"), constant("9")))),
+            "limited",
+        ),
         (operator(">", col("code"), constant("1")), "other"),
         (Expr("is_null", args=(col("x"),)), "other"),
         (operator("=", col("x"), constant("1")), "other"),

@@ -40,9 +40,7 @@ def typed(text: str) -> Type:
 
 
 def change(old: str, new: str, *, using: Expr | None = None, zone: str | None = None) -> object:
-    catalog = catalog_of(
-        Table(public("t"), (column("c", typed(old)),)), CompositeType(public("pair")), types=TYPES
-    )
+    catalog = catalog_of(Table(public("t"), (column("c", typed(old)),)), CompositeType(public("pair")), types=TYPES)
     operation = AlterColumnType(target=Name(None, "t"), column="c", type=typed(new), using=using)
     return type_change(context_of(operation, catalog, settings={"timezone": zone} if zone else None))
 
@@ -136,7 +134,10 @@ def test_without_a_cast_the_server_refuses(old: str, new: str) -> None:
      (None, UNKNOWN)],
 )  # fmt: skip
 def test_timestamps_depend_on_the_session(zone: str | None, answer: object) -> None:
-    assert change("timestamp", "timestamptz", zone=zone) is answer or change("timestamp", "timestamptz", zone=zone) == answer
+    assert (
+        change("timestamp", "timestamptz", zone=zone) is answer
+        or change("timestamp", "timestamptz", zone=zone) == answer
+    )
     assert change("timestamptz", "timestamp", zone=zone) == answer
 
 

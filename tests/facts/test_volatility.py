@@ -74,5 +74,7 @@ def test_a_domain_brings_its_default() -> None:
     domain = Domain(public("d"), builtin("uuid"), default=call("gen_random_uuid"))
     new = column("c", Type(Name(None, "d")))
     assert of(None, catalog_of(types=(domain,)), new) == "volatile"
-    assert of(None, catalog_of(types=(domain,)), column("c", Type(Name(None, "d")), default=constant("x"))) == "constant"
+    assert (
+        of(None, catalog_of(types=(domain,)), column("c", Type(Name(None, "d")), default=constant("x"))) == "constant"
+    )
     assert of(None, None, new) is UNKNOWN

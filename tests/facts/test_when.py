@@ -205,7 +205,10 @@ def test_mistakes_are_found_at_load(yaml: str, kinds: list[str], wanted: str) ->
     [
         ("concurrently: true", ["create_index", "drop_index", "reindex", "detach_partition"]),
         ("where: null", ["update", "delete"]),
-        ("any: [{kind: create_index, unique: true}, {kind: add_column, column.serial: true}]", ["create_index", "add_column"]),
+        (
+            "any: [{kind: create_index, unique: true}, {kind: add_column, column.serial: true}]",
+            ["create_index", "add_column"],
+        ),
         ("lock: [ACCESS EXCLUSIVE, SHARE]\nsetting.lock_timeout: null", ["create_index"]),
         ("column.type.name.name: json", ["add_column"]),
         ("constraint.expression: {not: null}", ["add_check"]),
