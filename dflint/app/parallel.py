@@ -7,7 +7,7 @@ order.
 from __future__ import annotations
 
 import os
-import pickle
+
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, BinaryIO
 
@@ -106,6 +106,8 @@ class _Child:
         Raises:
             DflintError: the child failed on purpose.
         """
+        import pickle
+
         unpickler = pickle.Unpickler(self._stream)
         while True:
             kind, value = unpickler.load()
@@ -128,6 +130,8 @@ class _Child:
 
 
 def _child(work: Callable[[], Iterator[Any]], writer: int) -> None:
+    import pickle
+
     status = 1
     try:
         with os.fdopen(writer, "wb", 1 << 16) as stream:

@@ -34,7 +34,9 @@ def target_new(context: Context) -> Answer:
 
 def table_new(context: Context) -> Answer:
     """The table was created by this very change; for an index or sequence, the table it belongs to."""
-    return _newness(context, subjects.table_name(context))
+    name = subjects.table_name(context)
+    # An index that this change did not make belongs to a table that it did not make either.
+    return _newness(context, subjects.relation_name(context) if name is UNKNOWN else name)
 
 
 def target_exists(context: Context) -> Answer:
@@ -347,7 +349,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("target.foreign", BOOL, target_foreign, "whether {table} is a foreign table"),
     Condition("target.has_children", BOOL, target_has_children, "whether {table} has partitions or children"),
     Condition("target.complete", BOOL, target_complete),
-    Condition("table.new", BOOL, table_new, "which table {target} belongs to, and whether it is new"),
+    Condition("table.new", BOOL, table_new, "whether {table} existed before this migration"),
     Condition("referenced.new", BOOL, referenced_new, "whether {referenced} existed before this migration"),
     Condition("referenced.self", BOOL, referenced_self),
     Condition("partition.new", BOOL, partition_new, "whether {partition} existed before this migration"),

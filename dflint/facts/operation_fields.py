@@ -1,14 +1,8 @@
-"""Fields of operations: verified at load against the types, read at run time.
-
-A path such as ``constraint.validated`` or ``column.constraints.kind`` leads from an operation to a value. A step from
-something absent gives None, a step through a list goes to each of its members.
-"""
+"""Paths to fields of operations, verified against the types."""
 
 from __future__ import annotations
 
 import types
-from collections.abc import Callable
-from operator import attrgetter
 from typing import Any, Literal, NamedTuple, Union, get_args, get_origin, get_type_hints
 
 from msgspec import Struct
@@ -64,25 +58,6 @@ def shape_of(operation: type[Operation], path: str) -> Shape:
         member = _shape(shape.type) if shape.kind == "list" else shape
         return Shape("list", optional, member.words, member.type)
     return shape._replace(optional=optional)
-
-
-def reader(path: str) -> Callable[[Any], Any]:
-    """A function from an operation to the value at ``path``."""
-    steps = path.split(".")
-    if len(steps) == 1:
-        return attrgetter(path)
-
-    def read(value: Any) -> Any:
-        for position, step in enumerate(steps):
-            if value is None:
-                return None
-            if type(value) is tuple or type(value) is frozenset:
-                rest = reader(".".join(steps[position:]))
-                return tuple(rest(member) for member in value)
-            value = getattr(value, step)
-        return value
-
-    return read
 
 
 def _fields(owner: Any) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from dflint.facts import subjects
-from dflint.facts.operation_fields import reader
+from dflint.facts.paths import reader
 from dflint.facts.type_names import spell
 from dflint.model.catalog import Index
 from dflint.model.context import Context

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dflint.facts.condition import Condition
-from dflint.facts.operation_fields import reader
+from dflint.facts.paths import reader
 from dflint.model.catalog import UNKNOWN
 from dflint.model.context import Context
 from dflint.model.names import Name

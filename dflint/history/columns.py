@@ -58,24 +58,28 @@ def stored_column(draft: Draft, table: Table, column: Column) -> Column:
 
 
 def resolved_default(draft: Draft, default: Expr | None, kind: Type | None) -> Expr | None:
-    """A default as PostgreSQL keeps it: sequences by identity, and NULL not at all (except of a domain's column)."""
+    """A default as PostgreSQL keeps it: sequences by identity, and a plain NULL not at all."""
     if default is None:
         return None
-    if default.args:
-        if default.kind == "cast" and default.args[0].kind == "null" and not (kind and is_user_type(kind)):
-            return None
-        return rename_sequences(default, draft.resolve)
-    return None if default.kind == "null" and not (kind and is_user_type(kind)) else default
+    if default.kind == "null" or (default.kind == "cast" and default.args[0].kind == "null"):
+        # What must first be made to fit the type (a length, a domain, another type) is an expression, which is kept.
+        cast = default.type if default.kind == "cast" else kind
+        fits = kind is None or (not kind.modifiers and not is_user_type(kind))
+        return None if fits and cast == kind else default
+    return rename_sequences(default, draft.resolve) if default.args else default
 
 
 def own_sequence(draft: Draft, table: Table, column: Column) -> Name:
     """Make the sequence of a serial or identity column; gives its name."""
     options = column.identity_options or SequenceOptions()
-    name = sequence_name(draft, table.name, column.name)
-    draft.put(
+    if options.name is not None:
+        name = Name(options.name.schema or table.name.schema, options.name.name)
+    else:
+        name = sequence_name(draft, table.name, column.name)
+    draft.create(
         Sequence(
             name,
-            options=replace(options, type=options.type or column.type),
+            options=replace(options, type=options.type or column.type, name=None),
             owner_table=table.name,
             owner_column=column.name,
             internal=bool(column.identity),

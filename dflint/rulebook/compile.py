@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from fnmatch import fnmatchcase
 
 from dflint.facts.condition import Condition
 from dflint.facts.effects import Facts
@@ -16,7 +15,8 @@ from dflint.model.effect import Confidence
 from dflint.model.errors import ConfigError, nearest
 from dflint.model.finding import LEVELS, Level
 from dflint.plugin.manager import load as load_reference
-from dflint.rulebook import cache, loader
+from dflint.rulebook import cache
+from dflint.rulebook.files import built_in_rules, rule_files
 from dflint.rulebook.rule import Raised, Rule
 
 _CONFIDENCES: tuple[Confidence, ...] = ("high", "medium", "low")
@@ -90,11 +90,14 @@ class Rulebook:
             ConfigError: as in the constructor.
         """
         checks = checks or {}
-        files = loader.rule_files((loader.built_in_rules(), *paths))
+        files = rule_files((built_in_rules(), *paths))
         where = cache.directory() if cached == "" else cached
         signed = cache.signature(files, checks)
         content = cache.read(where, signed)
         if content is None:
+            # Only now: YAML, and all that verifies.
+            from dflint.rulebook import loader
+
             content = cache.Content(*loader.load(files, checks))
             cache.write(where, signed, content)
         conditions = vocabulary()
@@ -169,7 +172,11 @@ class Rulebook:
 def _names(selector: str, rule: Rule) -> bool:
     if selector == rule.id or selector in rule.hazards or selector in rule.tags:
         return True
-    return "*" in selector and fnmatchcase(rule.id, selector)
+    if "*" not in selector:
+        return False
+    from fnmatch import fnmatchcase
+
+    return fnmatchcase(rule.id, selector)
 
 
 class _Judge:

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 from dflint.facts import yaml_loader
 from dflint.facts.condition import Condition
+from dflint.facts.fact_reader import FactReader, expand_kinds
 from dflint.facts.fields import (
     Field,
     Reader,
@@ -25,7 +26,7 @@ from dflint.facts.kinds import Kinds
 from dflint.facts.operation_fields import NoFieldError, shape_of
 from dflint.facts.placeholders import known as known_placeholders
 from dflint.facts.placeholders import used as used_placeholders
-from dflint.facts.records import Fact, FactReader, expand_kinds
+from dflint.facts.records import Fact
 from dflint.facts.vocabulary import vocabulary
 from dflint.facts.when_verification import WhenVerifier
 from dflint.facts.yaml_loader import Document, Path
@@ -72,39 +73,6 @@ RULE_FIELDS: Mapping[str, Field] = {
     "tags": Field(texts),
     "examples": Field(mapping, required=True),
 }
-
-
-def built_in_rules() -> str:
-    """The directory of the rules that come with dflint: in the wheel inside the package, in a checkout beside it."""
-    package = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-    inside = os.path.join(package, "_rules")
-    return inside if os.path.isdir(inside) else os.path.join(os.path.dirname(package), "rules")
-
-
-def rule_files(paths: Iterable[str]) -> list[str]:
-    """All rule and fact files below the given directories (or the files themselves), sorted within each.
-
-    Raises:
-        RuleError: a path does not exist.
-    """
-    found: dict[str, None] = {}
-    for path in paths:
-        if os.path.isfile(path):
-            found[path] = None
-        elif os.path.isdir(path):
-            found.update(dict.fromkeys(sorted(_below(path))))
-        else:
-            raise RuleError("no such rule file or directory", file=path)
-    return list(found)
-
-
-def _below(directory: str) -> Iterable[str]:
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir():
-                yield from _below(entry.path)
-            elif entry.name.endswith((".yaml", ".yml")):
-                yield entry.path
 
 
 def load(files: Iterable[str], checks: Mapping[str, str]) -> tuple[list[Rule], list[Fact]]:

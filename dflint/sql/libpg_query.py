@@ -21,7 +21,7 @@ GRAMMAR = 18
 
 #: PostgreSQL's parser recurses in C. A main thread's 8 MiB stack survives about this many operators or opening
 #: brackets with a wide margin (measured: 50,000 pass, 100,000 kill the process).
-_DEPTH_LIMIT = 8_000
+_DEPTH_LIMIT = 16_000
 
 #: Beyond the limit the parser runs on a thread with this much stack for each possible level (it uses about 160 bytes
 #: on x86-64), up to a depth at which the stack would be 1 GiB.
@@ -202,12 +202,16 @@ class LibPgQuery:
 
 _REMEDY = "reinstall dflint, or set DFLINT_LIBPG_QUERY to a libpg_query built for PostgreSQL 18"
 
-#: What every token that can add a level to PostgreSQL's parse tree contains; counting these is quick and never too low.
-_DEEPENING = tuple(b"( [ + - * / % ^ < > = | & # ~ : . ot OT nd ND or OR io IO as AS Ot Nd Or Io As ! @ ?".split())
+#: Every token that can add a level to PostgreSQL's parse tree has one of these characters or is one of these words
+#: (NOT, AND, OR, UNION, CASE); counting them is quick and never too low.
+_DEEPENING = b"([+-*/%^<>=|&#~:.!@?"
+_DEEPENING_WORDS = (b"ot", b"nd", b"or", b"io", b"as")
 
 
 def _possible_depth(text: bytes) -> int:
-    return sum(text.count(mark) for mark in _DEEPENING)
+    lower = text.lower()
+    characters = len(text) - len(text.translate(None, _DEEPENING))
+    return characters + sum(lower.count(word) for word in _DEEPENING_WORDS)
 
 
 def _on_large_stack(parse: Callable[[bytes], bytes], text: bytes, depth: int) -> bytes:

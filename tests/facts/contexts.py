@@ -59,7 +59,8 @@ def catalog_of(
         types=Map(own_types),
         routines=Map(own_routines),
     )
-    return replace(catalog, **{name: Map(of_map) for name, of_map in reverse.items()})
+    maps: dict[str, Map[Name, tuple[Name, ...]]] = {name: Map(of_map) for name, of_map in reverse.items()}
+    return replace(catalog, **maps)
 
 
 def context_of(

@@ -45,7 +45,8 @@ def test_new() -> None:
 def test_an_index_is_as_new_as_its_table() -> None:
     drop = DropObject(target=Name(None, "i"), object_kind="index")
     catalog = catalog_of(Table(public("t")), Index(public("i"), public("t"), (IndexElement("a"),)))
-    assert ask("table.new", drop) is UNKNOWN
+    assert ask("table.new", drop) is False
+    assert ask("table.new", drop, maybe_created=frozenset({public("i")})) is UNKNOWN
     assert ask("table.new", drop, catalog) is False
     assert ask("table.new", drop, catalog, created=frozenset({public("t")})) is True
     trigger = DropObject(target=Name(None, "x"), object_kind="trigger", on=T)

@@ -23,6 +23,7 @@ from dflint.model.operations.base import Operation
 from dflint.model.operations.data import LockTable, Select, Truncate
 from dflint.model.schema import Constraint, IndexElement, PartitionBound, PartitionKey, Query
 from dflint.rulebook import loader
+from dflint.rulebook.files import built_in_rules, rule_files
 from tests.facts.contexts import builtin, call, catalog_of, col, column, constant, context_of, public
 
 T = Name(None, "t")
@@ -30,7 +31,7 @@ T = Name(None, "t")
 
 @pytest.fixture(scope="module")
 def records() -> list[Fact]:
-    return loader.load(loader.rule_files([loader.built_in_rules() + "/facts"]), {})[1]
+    return loader.load(rule_files([built_in_rules() + "/facts"]), {})[1]
 
 
 @pytest.fixture(scope="module")

@@ -8,6 +8,7 @@ import pytest
 
 from dflint.rulebook import cache, loader
 from dflint.rulebook.compile import Rulebook
+from dflint.rulebook.files import rule_files
 from tests.rulebook.test_loader import FACTS, RULE
 
 
@@ -21,11 +22,11 @@ def rules(tmp_path: Path) -> Path:
 
 
 def sign(folder: Path, checks: dict[str, str] | None = None) -> bytes:
-    return cache.signature(loader.rule_files([str(folder)]), checks or {})
+    return cache.signature(rule_files([str(folder)]), checks or {})
 
 
 def test_what_is_read_is_what_was_written(rules: Path, tmp_path: Path) -> None:
-    content = cache.Content(*loader.load(loader.rule_files([str(rules)]), {}))
+    content = cache.Content(*loader.load(rule_files([str(rules)]), {}))
     cache.write(str(tmp_path / "cache"), sign(rules), content)
     assert cache.read(str(tmp_path / "cache"), sign(rules)) == content
     assert len(list((tmp_path / "cache").iterdir())) == 1

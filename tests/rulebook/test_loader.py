@@ -7,6 +7,7 @@ import pytest
 from dflint.model.errors import RuleError, RuleErrors
 from dflint.rulebook import loader
 from dflint.rulebook.documentation import rule_page, rules_table, vocabulary_page
+from dflint.rulebook.files import built_in_rules, rule_files
 from dflint.rulebook.rule import Rule
 
 FACTS = """\
@@ -44,7 +45,7 @@ examples:
 def read(folder: Path, checks: dict[str, str] | None = None, **files: str) -> list[Rule]:
     for name, text in files.items():
         (folder / f"{name.replace('_', '-')}.yaml").write_text(text, encoding="utf-8")
-    return loader.load(loader.rule_files([str(folder)]), checks or {})[0]
+    return loader.load(rule_files([str(folder)]), checks or {})[0]
 
 
 def errors(folder: Path, checks: dict[str, str] | None = None, **files: str) -> list[str]:
@@ -160,10 +161,10 @@ def test_placeholders_of_checks_are_declared(tmp_path: Path) -> None:
 
 def test_missing_and_odd_files(tmp_path: Path) -> None:
     with pytest.raises(RuleError, match="no such rule file"):
-        loader.rule_files([str(tmp_path / "nowhere")])
+        rule_files([str(tmp_path / "nowhere")])
     (tmp_path / "latin.yaml").write_bytes(b"id: x\ntitle: \xe9\n")
     with pytest.raises(RuleErrors, match=r"latin.yaml:2: the file is not UTF-8"):
-        loader.load(loader.rule_files([str(tmp_path)]), {})
+        loader.load(rule_files([str(tmp_path)]), {})
 
 
 def test_pages(tmp_path: Path) -> None:
@@ -175,7 +176,7 @@ def test_pages(tmp_path: Path) -> None:
 
 
 def test_the_format_document_has_the_vocabulary() -> None:
-    text = (Path(loader.built_in_rules()).parent / "docs" / "rule-format.md").read_text(encoding="utf-8")
+    text = (Path(built_in_rules()).parent / "docs" / "rule-format.md").read_text(encoding="utf-8")
     assert vocabulary_page() in text
     for field in loader.RULE_FIELDS:
         assert f"`{field}`" in text
