@@ -2,85 +2,34 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from dflint.app.discovery import History
 from dflint.app.fingerprints import Fingerprints
+from dflint.app.loading import LoadedFile, applied_files
+from dflint.app.outcome import Outcome, Settings
 from dflint.app.suppressions import MARK, Located, Suppressions
 from dflint.history.fold import Fold
 from dflint.model.catalog import Catalog
 from dflint.model.context import Context, Knowledge
-from dflint.model.errors import DflintError, SourceError
-from dflint.model.finding import Coverage, Finding, NotAnalysed, ReadError
-from dflint.model.migration import Notice, Section, Statement
-from dflint.model.operations.base import Opaque, Operation
-from dflint.model.operations.data import DoBlock, DynamicSql
-from dflint.plugin.sources import MigrationFile
-from dflint.rulebook.compile import Raised, Rulebook
+from dflint.model.finding import Finding, NotAnalysed, RuleCard
+from dflint.model.migration import Statement
+from dflint.model.operations.base import Opaque
+from dflint.rulebook.compile import Rulebook
+from dflint.rulebook.rule import Raised
 from dflint.sql.parse import Parser, text_start
 from dflint.sql.source_text import SourceText
 from dflint.sql.spans import comments, operation_span
 
 
-class Settings(Struct, frozen=True):
-    """What judging needs to know from the request and the configuration.
-
-    Attributes:
-        baseline: everything up to this migration is applied history: replayed and never judged. None: there is none,
-            and each file is a change of its own.
-    """
-
-    version: int
-    assume_in_transaction: bool = False
-    baseline: str | None = None
-    require_suppression_reason: bool = False
-
-
 class ParsedFile(NamedTuple):
-    """A file that was read and parsed, or the reason why it was not."""
+    """A loaded file with the statements of its sections; none where it could not be read."""
 
-    source: SourceText | None = None
-    sections: tuple[Section, ...] = ()
-    notices: tuple[Notice, ...] = ()
+    loaded: LoadedFile
     statements: Sequence[Sequence[Statement]] = ()
-    error: ReadError | None = None
-
-
-class Outcome(Struct):
-    """What judging some histories gave."""
-
-    findings: list[Finding] = []
-    errors: list[ReadError] = []
-    not_analysed: list[NotAnalysed] = []
-    files: list[str] = []
-    replayed: int = 0
-    suppressed: int = 0
-    statements: int = 0
-    opaque: int = 0
-    rejected: int = 0
-
-    def add(self, other: Outcome) -> None:
-        """Take in what another gave."""
-        self.findings += other.findings
-        self.errors += other.errors
-        self.not_analysed += other.not_analysed
-        self.files += other.files
-        self.replayed += other.replayed
-        self.suppressed += other.suppressed
-        self.statements += other.statements
-        self.opaque += other.opaque
-        self.rejected += other.rejected
-
-    def coverage(self) -> Coverage:
-        """How much of the judged files was understood."""
-        typed = self.statements - self.opaque - self.rejected
-        listed = tuple(sorted(self.not_analysed, key=lambda item: (item.file, item.line, item.reason)))
-        return Coverage(self.statements, typed, self.opaque, self.rejected, listed)
 
 
 class Judge:
@@ -95,31 +44,17 @@ class Judge:
         self._knowledge = knowledge
         self._catalog = catalog
 
-    def parse(self, history: History, path: str) -> ParsedFile:
-        """Read and parse one file of a history. What cannot be read is an error in the result."""
-        printed = history.path(path)
-        try:
-            place = history.place(path)
-            given = history.text
-            content = given[1] if given and given[0] == path else _read(place.real, path, printed)
-            source = SourceText(printed, content)
-            file = MigrationFile(path, source.text, place, history.runner, source.had_bom)
-            cut = history.source.sections(file)
-        except DflintError as error:
-            return ParsedFile(
-                error=ReadError(error.file or printed, error.line, error.column, error.message, error.remedy)
-            )
-        return ParsedFile(source, cut.sections, cut.notices, self.parser.parse(source.text, cut.sections))
+    def parse(self, loaded: LoadedFile) -> ParsedFile:
+        """Parse a file."""
+        if loaded.source is None:
+            return ParsedFile(loaded)
+        return ParsedFile(loaded, self.parser.parse(loaded.source.text, loaded.cut.sections))
 
-    def files(self, history: History) -> Sequence[str]:
-        """The files that judging asks for, in order: up to the last one selected; later ones cannot matter."""
-        return history.files[: history.last_selected + 1]
-
-    def judge(self, history: History, parsed: Callable[[str], ParsedFile]) -> Outcome:
-        """Judge the selected files of a history; the files before them are replayed.
+    def judge(self, history: History, files: Iterable[ParsedFile]) -> Outcome:
+        """Judge the selected files of a history; the others are replayed.
 
         Args:
-            parsed: gives the parsed file of a path; asked for in order.
+            files: all that are needed, in order.
         """
         outcome = Outcome()
         fold = Fold(
@@ -130,17 +65,17 @@ class Judge:
         )
         applied = applied_files(history.files, self.settings.baseline)
         last: _FileJudge | None = None
-        for position, path in enumerate(self.files(history)):
-            file = parsed(path)
-            if file.error is not None:
-                outcome.errors.append(file.error)
-            if file.source is None:
+        for position, file in enumerate(files):
+            path, source, cut, error = file.loaded
+            if error is not None:
+                outcome.errors.append(error)
+            if source is None:
                 continue
             if position <= applied or not applied:
                 fold.begin_change()
             contexts = fold.file(
-                file.source.text,
-                file.sections,
+                source.text,
+                cut.sections,
                 file.statements,
                 assume_in_transaction=self.settings.assume_in_transaction,
             )
@@ -149,21 +84,27 @@ class Judge:
                 for _ in contexts:
                     pass
                 continue
-            last = _FileJudge(self, history, path, file, file.source)
+            last = _FileJudge(self, path, file, source)
             last.judge(contexts)
             outcome.add(last.outcome())
         if last is not None:
-            for raised in self.rulebook.judge(fold.end_of_run()):
-                outcome.findings.append(last.finding_at_end(raised))
+            outcome.findings += [last.finding_at_end(raised) for raised in self.rulebook.judge(fold.end_of_run())]
+        outcome.rules = {rule: self._card(rule) for rule in {finding.rule for finding in outcome.findings}}
         return outcome
+
+    def _card(self, rule_id: str) -> RuleCard:
+        rule = self.rulebook.rules[rule_id]
+        return RuleCard(rule.id, rule.title, rule.why, rule.level, rule.hazards, rule.tags)
 
 
 class _FileJudge:
     """Makes the findings of one file."""
 
-    def __init__(self, judge: Judge, history: History, path: str, file: ParsedFile, source: SourceText) -> None:
+    def __init__(self, judge: Judge, path: str, file: ParsedFile, source: SourceText) -> None:
         self._judge = judge
-        self._file = file
+        self._sections = file.loaded.cut.sections
+        self._notices = file.loaded.cut.notices
+        self._statements = file.statements
         self._source = source
         self._fingerprints = Fingerprints(path)
         self._located: list[Located] = []
@@ -180,7 +121,7 @@ class _FileJudge:
         """All that there is to say about the file."""
         outcome = self._outcome
         self._cover()
-        for notice in self._file.notices:
+        for notice in self._notices:
             self._remark(notice.rule, notice.message, notice.span.start, notice.span.end)
         self._suppress()
         text = self._source.text
@@ -245,22 +186,20 @@ class _FileJudge:
 
     def _cover(self) -> None:
         outcome = self._outcome
-        for section, statements in zip(self._file.sections, self._file.statements, strict=True):
+        for section, statements in zip(self._sections, self._statements, strict=True):
             outcome.statements += len(statements)
             for statement in statements:
-                for operation in statement.operations:
-                    reason = _not_understood(operation)
-                    if reason is None:
-                        continue
-                    if isinstance(operation, Opaque):
-                        outcome.rejected += operation.rejected
-                        outcome.opaque += not operation.rejected
-                    if not (isinstance(operation, Opaque) and operation.rejected):
-                        line, _ = self._source.position(text_start(self._source.text, statement))
-                        outcome.not_analysed.append(NotAnalysed(self._source.path, line, reason))
-                    elif section.direction == "down":
-                        at = statement.base + max(operation.at, 0)
-                        self._remark("syntax-error", f"{operation.reason} (in the part that undoes)", at, statement.end)
+                opaque = [operation for operation in statement.operations if isinstance(operation, Opaque)]
+                if any(operation.rejected for operation in opaque):
+                    outcome.rejected += 1
+                    if section.direction == "down":
+                        at = statement.base + max(opaque[0].at, 0)
+                        self._remark("syntax-error", f"{opaque[0].reason}, in the part that undoes", at, statement.end)
+                    continue
+                outcome.opaque += bool(opaque)
+                for reason in _not_understood(statement):
+                    line, _ = self._source.position(text_start(self._source.text, statement))
+                    outcome.not_analysed.append(NotAnalysed(self._source.path, line, reason))
 
     def _suppress(self) -> None:
         text = self._source.text
@@ -268,7 +207,7 @@ class _FileJudge:
             return
         judged = [
             (section, statements)
-            for section, statements in zip(self._file.sections, self._file.statements, strict=True)
+            for section, statements in zip(self._sections, self._statements, strict=True)
             if section.direction == "up"
         ]
         rulebook = self._judge.rulebook
@@ -290,64 +229,13 @@ class _FileJudge:
             self._remark(remark.rule, remark.message, remark.start, remark.end)
 
 
-def _not_understood(operation: Operation) -> str | None:
-    if isinstance(operation, Opaque):
-        return operation.reason
-    if isinstance(operation, DynamicSql):
-        return "EXECUTE of a string that is not constant"
-    if isinstance(operation, DoBlock) and not operation.understood:
-        return f"DO block: {operation.reason}"
-    return None
-
-
-def applied_files(files: Sequence[str], baseline: str | None) -> int:
-    """How many files at the front are applied history: all up to the migration that the baseline names.
-
-    Raises:
-        ConfigError: the history has no such migration.
-    """
-    if baseline is None:
-        return 0
-    count = 0
-    for index, path in enumerate(files):
-        if _is_migration(path, baseline):
-            count = index + 1
-    return count
-
-
-def _is_migration(path: str, wanted: str) -> bool:
-    """Whether a path is the migration that a baseline names: by path, name, name without ending, or leading number."""
-    names = path.split("/")
-    for name in names:
-        if name in (wanted, path) or name.partition(".")[0] == wanted:
-            return True
-        digits = name.lstrip("VvUu")
-        number = digits[: len(digits) - len(digits.lstrip("0123456789"))]
-        if number and number == wanted:
-            return True
-    return path == wanted
-
-
-def _read(directory: str, path: str, printed: str) -> bytes:
-    name = f"{directory}/{path.rpartition('/')[2]}"
-    try:
-        descriptor = os.open(name, os.O_RDONLY)
-        try:
-            return _all_of(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise SourceError(
-            f"cannot be read: {error.strerror}", file=printed, remedy="correct the file or leave it out"
-        ) from error
-
-
-def _all_of(descriptor: int) -> bytes:
-    # One system call for an ordinary migration; open() and its buffers cost several times as much.
-    first = os.read(descriptor, 1 << 16)
-    if len(first) < 1 << 16:
-        return first
-    pieces = [first]
-    while piece := os.read(descriptor, 1 << 20):
-        pieces.append(piece)
-    return b"".join(pieces)
+def _not_understood(statement: Statement) -> Iterator[str]:
+    """Reasons why some of what the statement does is not known."""
+    for operation in statement.operations:
+        # By kind, so that the types of data statements are not imported where there are none.
+        if isinstance(operation, Opaque):
+            yield operation.reason
+        elif operation.kind == "dynamic_sql":
+            yield "EXECUTE of a string that is not constant"
+        elif operation.kind == "do_block" and not getattr(operation, "understood", True):
+            yield f"DO block: {getattr(operation, 'reason', '')}"

@@ -5,22 +5,29 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from dflint.app.discovery import History, discover, discover_text
-from dflint.app.judging import Judge, Outcome, Settings, applied_files
-from dflint.app.parallel import judge_in_processes
+from dflint.app.loading import LoadedFile, applied_files, load_file, wanted_files
+from dflint.app.outcome import Outcome, Settings
+from dflint.app.outcome_cache import OutcomeCache, program_signature
 from dflint.app.request import NEWEST_VERSION, LintRequest
-from dflint.model.catalog import Catalog
 from dflint.model.errors import ConfigError, DflintError, InputError
-from dflint.model.finding import ReadError, Report, RuleCard
-from dflint.plugin.manager import Plugins, load
+from dflint.model.finding import ReadError, Report
+from dflint.plugin.manager import BUILT_IN, Plugins, load
 from dflint.plugin.sources import Source
-from dflint.rulebook.compile import Rulebook
-from dflint.sql.libpg_query import load_library
-from dflint.sql.parse import Parser
+from dflint.rulebook import cache
+
+if TYPE_CHECKING:
+    from dflint.app.judging import Judge, ParsedFile
+    from dflint.rulebook.compile import Rulebook
+
+    Parse = Callable[[Judge, Sequence[LoadedFile]], Iterable[ParsedFile]]
 
 
 def lint(request: LintRequest, plugins: Plugins) -> Report:
@@ -34,7 +41,6 @@ def lint(request: LintRequest, plugins: Plugins) -> Report:
         DflintError: a path does not exist, a rule file or the configuration is malformed. What only concerns one file
             is in the report's errors instead.
     """
-    rulebook = load_rulebook(request, plugins)
     problems: list[DflintError] = []
     histories = _histories(request, plugins, problems.append)
     settings = Settings(
@@ -44,11 +50,82 @@ def lint(request: LintRequest, plugins: Plugins) -> Report:
         require_suppression_reason=request.require_suppression_reason,
     )
     _check_baseline(histories, settings.baseline)
-    judge = Judge(settings, rulebook, rulebook.facts, Parser(load_library()), Catalog(basis="replay"))
+    run = Run(request, plugins, settings)
     with _no_garbage_collection():
-        outcome = _judge_all(judge, histories, request.processes)
+        outcome = run.all(histories)
     outcome.errors += [ReadError(p.file, p.line, p.column, p.message, p.remedy) for p in problems]
-    return _report(request, rulebook, settings, histories, outcome)
+    return _report(request, settings, histories, outcome)
+
+
+class Run:
+    """One run: what was judged before is taken from the cache, and only the rest needs a judge."""
+
+    def __init__(self, request: LintRequest, plugins: Plugins, settings: Settings) -> None:
+        self._request = request
+        self._plugins = plugins
+        self._settings = settings
+        self._cache = OutcomeCache(*_cache_place(request, plugins, settings))
+        self._judge: Judge | None = None
+
+    def all(self, histories: Sequence[History]) -> Outcome:
+        """Judge all histories."""
+        if self._request.processes > 1 and hasattr(os, "fork"):
+            from dflint.app.parallel import judge_in_processes
+
+            outcome = judge_in_processes(self, histories, self._request.processes)
+        else:
+            outcome = Outcome()
+            for history in histories:
+                outcome.add(self.one(history))
+        if not histories:
+            # Malformed rules are an error also when there is nothing to judge.
+            self.judge()
+        self._cache.tidy()
+        return outcome
+
+    def one(self, history: History, parse: Parse | None = None) -> Outcome:
+        """Judge one history, its files parsed by ``parse`` where that is given."""
+        files = [load_file(history, path) for path in wanted_files(history)]
+        key = self._cache.key(history, files)
+        outcome = self._cache.get(key)
+        if outcome is None:
+            judge = self.judge()
+            outcome = judge.judge(history, parse(judge, files) if parse else map(judge.parse, files))
+            self._cache.put(key, outcome)
+        return outcome
+
+    def judge(self) -> Judge:
+        """The judge, made when it is first needed."""
+        if self._judge is None:
+            from dflint.app.judging import Judge
+            from dflint.model.catalog import Catalog
+            from dflint.sql.libpg_query import load_library
+            from dflint.sql.parse import Parser
+
+            rulebook = load_rulebook(self._request, self._plugins)
+            parser = Parser(load_library())
+            self._judge = Judge(self._settings, rulebook, rulebook.facts, parser, Catalog(basis="replay"))
+        return self._judge
+
+
+def _cache_place(request: LintRequest, plugins: Plugins, settings: Settings) -> tuple[str | None, bytes]:
+    """Where outcomes are kept, and what all of them depend on."""
+    where = cache.directory()
+    if where is None or not request.cache or request.plugins or request.checks:
+        # What a project's own code depends on cannot be known.
+        return None, b""
+    from dflint.rulebook.files import built_in_rules, rule_files
+
+    rules = rule_files((built_in_rules(), *plugins.rule_paths(), *request.rule_paths))
+    base = (
+        program_signature(BUILT_IN),
+        cache.signature(rules, plugins.checks()),
+        settings,
+        request.select,
+        request.ignore,
+        sorted(request.severity.items()),
+    )
+    return os.path.join(where, "outcomes"), msgspec.msgpack.encode(base)
 
 
 @contextmanager
@@ -69,6 +146,8 @@ def load_rulebook(request: LintRequest, plugins: Plugins) -> Rulebook:
     Raises:
         DflintError: a rule file is malformed, or a selector names nothing.
     """
+    from dflint.rulebook.compile import Rulebook
+
     checks = {**plugins.checks(), **request.checks}
     if request.checks and request.project not in sys.path:
         # The project's own checks are modules of the project.
@@ -82,9 +161,7 @@ def load_rulebook(request: LintRequest, plugins: Plugins) -> Rulebook:
     )
 
 
-def _histories(
-    request: LintRequest, plugins: Plugins, on_error: Callable[[DflintError], None]
-) -> list[History]:
+def _histories(request: LintRequest, plugins: Plugins, on_error: Callable[[DflintError], None]) -> list[History]:
     sources: list[Source] = [load(reference) for reference in plugins.sources().values()]
     override = None if request.runner is None else (request.runner, request.runner_version)
     if request.stdin is not None:
@@ -93,10 +170,10 @@ def _histories(
     if not request.exclude:
         return histories
     given = {os.path.abspath(path) for path in request.paths}
-    return [_without(history, request, given) for history in histories]
+    return [_without_excluded(history, request, given) for history in histories]
 
 
-def _without(history: History, request: LintRequest, given: set[str]) -> History:
+def _without_excluded(history: History, request: LintRequest, given: set[str]) -> History:
     """The history with excluded files unselected; a file that the user named itself stays."""
 
     def kept(file: str) -> bool:
@@ -122,20 +199,8 @@ def _check_baseline(histories: Sequence[History], baseline: str | None) -> None:
         )
 
 
-def _judge_all(judge: Judge, histories: Sequence[History], processes: int) -> Outcome:
-    outcome = Outcome()
-    if processes > 1 and hasattr(os, "fork"):
-        return judge_in_processes(judge, histories, processes)
-    for history in histories:
-        outcome.add(judge.judge(history, lambda path, history=history: judge.parse(history, path)))
-    return outcome
-
-
-def _report(
-    request: LintRequest, rulebook: Rulebook, settings: Settings, histories: Sequence[History], outcome: Outcome
-) -> Report:
+def _report(request: LintRequest, settings: Settings, histories: Sequence[History], outcome: Outcome) -> Report:
     findings = sorted(outcome.findings, key=lambda f: (f.file, f.line, f.column, f.rule, f.end_line, f.end_column))
-    spoke = sorted({finding.rule for finding in findings})
     return Report(
         pg_version=settings.version,
         pg_version_assumed=request.pg_version is None,
@@ -146,13 +211,8 @@ def _report(
         coverage=outcome.coverage(),
         replayed=outcome.replayed,
         suppressed=outcome.suppressed,
-        rules=tuple(_card(rulebook, rule) for rule in spoke),
+        rules=tuple(outcome.rules[rule] for rule in sorted(outcome.rules)),
     )
-
-
-def _card(rulebook: Rulebook, rule_id: str) -> RuleCard:
-    rule = rulebook.rules[rule_id]
-    return RuleCard(rule.id, rule.title, rule.why, rule.level, rule.hazards, rule.tags)
 
 
 def parse_runner(text: str) -> tuple[str, str | None]:

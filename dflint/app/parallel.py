@@ -7,33 +7,39 @@ order.
 from __future__ import annotations
 
 import os
-
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from dflint.app.discovery import History
-from dflint.app.judging import Judge, Outcome, ParsedFile
+from dflint.app.loading import LoadedFile, wanted_files
+from dflint.app.outcome import Outcome
 from dflint.model.errors import DflintError
 
+if TYPE_CHECKING:
+    from dflint.app.judging import Judge, ParsedFile
+    from dflint.app.lint import Run
 
-def judge_in_processes(judge: Judge, histories: Sequence[History], processes: int) -> Outcome:
+
+def judge_in_processes(run: Run, histories: Sequence[History], processes: int) -> Outcome:
     """Judge the histories with up to ``processes`` processes.
 
     Raises:
         DflintError: one of them failed on purpose.
     """
     weights = [_weight(history) for history in histories]
-    total = sum(weights)
-    if weights and max(weights) * processes > 1.5 * total:
-        return _parse_in_parallel(judge, histories, processes)
+    if weights and max(weights) * processes > 1.5 * sum(weights):
+        outcome = Outcome()
+        for history in histories:
+            outcome.add(run.one(history, lambda judge, files: _parse_in_parallel(judge, files, processes)))
+        return outcome
     shares: list[list[int]] = [[] for _ in range(processes)]
     loads = [0] * processes
     for index in sorted(range(len(histories)), key=lambda i: -weights[i]):
         lightest = loads.index(min(loads))
         shares[lightest].append(index)
         loads[lightest] += weights[index]
-    children = [_Child(_judging(judge, histories, share)) for share in shares[1:] if share]
-    results = list(_judging(judge, histories, shares[0])())
+    children = [_Child(_judging(run, histories, share)) for share in shares[1:] if share]
+    results = list(_judging(run, histories, shares[0])())
     for child in children:
         results += child.results()
     outcome = Outcome()
@@ -43,9 +49,9 @@ def judge_in_processes(judge: Judge, histories: Sequence[History], processes: in
 
 
 def _weight(history: History) -> int:
-    """Bytes, roughly: what parsing costs; a file counts for something even when it is empty."""
+    """Bytes, roughly: what judging costs; a file counts for something even when it is empty."""
     weight = 0
-    for file in history.files:
+    for file in wanted_files(history):
         try:
             weight += 500 + os.stat(f"{history.directory.real}/{file}").st_size
         except OSError:
@@ -53,37 +59,31 @@ def _weight(history: History) -> int:
     return weight
 
 
-def _judging(
-    judge: Judge, histories: Sequence[History], share: Sequence[int]
-) -> Callable[[], Iterator[tuple[int, Outcome]]]:
+def _judging(run: Run, histories: Sequence[History], share: Sequence[int]) -> Callable[[], Iterator[tuple[int, Outcome]]]:
     def work() -> Iterator[tuple[int, Outcome]]:
         for index in share:
-            history = histories[index]
-            yield index, judge.judge(history, lambda path, history=history: judge.parse(history, path))
+            yield index, run.one(histories[index])
 
     return work
 
 
-def _parse_in_parallel(judge: Judge, histories: Sequence[History], processes: int) -> Outcome:
-    outcome = Outcome()
-    for history in histories:
-        wanted = list(judge.files(history))
-        # This process folds, the others parse every n-th file each, so that results arrive about in order.
-        workers = [
-            _Child(_parsing(judge, history, wanted[offset :: processes - 1])) for offset in range(processes - 1)
-        ]
-        streams = [worker.stream() for worker in workers]
-        place = {path: index % (processes - 1) for index, path in enumerate(wanted)}
-        outcome.add(judge.judge(history, lambda path, s=streams, p=place: next(s[p[path]])))
-        for worker in workers:
-            worker.finish()
-    return outcome
+def _parse_in_parallel(judge: Judge, files: Sequence[LoadedFile], processes: int) -> Iterator[ParsedFile]:
+    """The parsed files in order. This process folds; the others parse every n-th file each."""
+    from dflint.app.judging import ParsedFile
+
+    workers = processes - 1
+    children = [_Child(_parsing(judge, files[offset::workers])) for offset in range(workers)]
+    streams = [child.stream() for child in children]
+    for index, file in enumerate(files):
+        yield ParsedFile(file, next(streams[index % workers]))
+    for child in children:
+        child.finish()
 
 
-def _parsing(judge: Judge, history: History, paths: Sequence[str]) -> Callable[[], Iterator[ParsedFile]]:
-    def work() -> Iterator[ParsedFile]:
-        for path in paths:
-            yield judge.parse(history, path)
+def _parsing(judge: Judge, files: Sequence[LoadedFile]) -> Callable[[], Iterator[Any]]:
+    def work() -> Iterator[Any]:
+        for file in files:
+            yield judge.parse(file).statements
 
     return work
 

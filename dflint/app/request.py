@@ -33,6 +33,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
         plugins: import names of plugin modules.
         rule_paths: absolute directories and files with the project's own rules.
         checks: the project's own checks: name -> ``module:function``.
+        cache: outcomes of earlier runs may be used and kept.
         processes: how many may work at the same time.
         project: absolute directory of the configuration file, else the working directory.
     """
@@ -54,4 +55,5 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     rule_paths: tuple[str, ...] = ()
     checks: dict[str, str] = {}
     processes: int = 1
+    cache: bool = True
     project: str = ""

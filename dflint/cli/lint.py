@@ -125,6 +125,7 @@ class _Sources:
 @click.option("--exit-zero", is_flag=True, help="Findings do not change the exit status.")
 @click.option("--allow-empty", is_flag=True, help="Nothing to lint is fine; else the exit status is 3.")
 @click.option("--processes", type=click.IntRange(min=1), metavar="N", help="Work with N processes.  [default: 1]")
+@click.option("--cache/--no-cache", default=True, help="Use and keep the outcomes of earlier runs.  [default: on]")
 @configuration_options
 @click.option(
     "--color",
@@ -202,7 +203,7 @@ def _request(
     """The configuration with the options over it."""
     settled = project.request()
     changes = {
-        key: given[key] for key in ("assume_in_transaction", "pg_version", "processes") if given[key] is not None
+        key: given[key] for key in ("assume_in_transaction", "pg_version", "processes", "cache") if given[key] is not None
     }
     if given["runner"] is not None:
         changes["runner"], changes["runner_version"] = parse_runner(given["runner"])

@@ -13,18 +13,18 @@ from typing import Any
 
 def reader(path: str) -> Callable[[Any], Any]:
     """A function from an operation to the value at ``path``."""
-    steps = path.split(".")
-    if len(steps) == 1:
-        return attrgetter(path)
+    step, _, rest = path.partition(".")
+    get = attrgetter(step)
+    if not rest:
+        return get
+    further = reader(rest)
 
     def read(value: Any) -> Any:
-        for position, step in enumerate(steps):
-            if value is None:
-                return None
-            if type(value) is tuple or type(value) is frozenset:
-                rest = reader(".".join(steps[position:]))
-                return tuple(rest(member) for member in value)
-            value = getattr(value, step)
-        return value
+        found = get(value)
+        if found is None:
+            return None
+        if type(found) is tuple or type(found) is frozenset:
+            return tuple([further(member) for member in found])
+        return further(found)
 
     return read

@@ -92,10 +92,14 @@ def _field(path: str, matches: Matches) -> When:
 
 
 def _named(condition: Condition, matches: Matches) -> When:
-    answer = condition.answer
+    name, answer = condition.name, condition.answer
 
     def holds(context: Context) -> bool | None:
-        value = answer(context)
+        answers = context.answers
+        if name in answers:
+            value = answers[name]
+        else:
+            value = answers[name] = answer(context)
         return None if value is UNKNOWN else matches(value)
 
     return When(holds, condition=condition)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from dflint.history.constraints import remove_constraint, strip_references
+from dflint.history.constraint_changes import remove_constraint, strip_references
 from dflint.history.draft import Draft, Refused
 from dflint.history.indexes import index_uses_column, remove_index
 from dflint.history.rewriting import mentions_column

@@ -7,7 +7,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from dflint.history.constraints import strip_references
+from dflint.history.constraint_changes import strip_references
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import drop_relations, drop_type_users
 from dflint.history.indexes import key_columns, remove_index

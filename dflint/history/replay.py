@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from dflint.history import (
     columns,
+    constraint_changes,
     constraints,
     indexes,
     inheritance,
@@ -160,9 +161,9 @@ _FUNCTIONS: Final[dict[type[Operation], Callable[[Draft, Any], None]]] = {
     table_operations.AddPrimaryKey: constraints.add_constraint_operation,
     table_operations.AddExclusion: constraints.add_constraint_operation,
     table_operations.AddNotNull: constraints.add_constraint_operation,
-    table_operations.AlterConstraint: constraints.alter_constraint,
-    table_operations.ValidateConstraint: constraints.validate_constraint,
-    table_operations.DropConstraint: constraints.drop_constraint,
+    table_operations.AlterConstraint: constraint_changes.alter_constraint,
+    table_operations.ValidateConstraint: constraint_changes.validate_constraint,
+    table_operations.DropConstraint: constraint_changes.drop_constraint,
     # triggers, rules, policies
     table_operations.SetTriggerState: triggers.set_trigger_state,
     table_operations.SetRuleState: triggers.set_rule_state,

@@ -6,6 +6,7 @@ from msgspec.structs import replace
 
 from dflint.history.columns import changed_options, stored_column
 from dflint.history.constraints import (
+    KEYS,
     add_constraint,
     inline_constraints,
     key_elements,
@@ -43,8 +44,6 @@ from dflint.model.operations.tables import (
     SetWithoutCluster,
 )
 from dflint.model.schema import Column, Constraint
-
-_KEYS = frozenset({"primary_key", "unique", "exclusion"})
 
 
 def create_table(draft: Draft, operation: CreateTable) -> None:
@@ -118,7 +117,7 @@ def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable)
         table = draft.known_table(table.name) or table
     for like in operation.likes:
         table = copy_like(draft, table, like)
-    for constraint in distinct_keys([c for c in given if c.kind in _KEYS]):
+    for constraint in distinct_keys([c for c in given if c.kind in KEYS]):
         table = add_constraint(draft, table, constraint)
     for constraint in given:
         if constraint.kind == "foreign_key":

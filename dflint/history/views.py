@@ -118,8 +118,10 @@ def uses_column(view: View, relation: Name, column: str) -> bool | None:
             return True
         if name == "*" and source is None:
             return None
-    if query.mentions is None:
+    mentions = query.mentions
+    # A relation's name where a column may stand is its whole row.
+    if mentions is None or "*" in mentions or not {read.name for read in query.reads}.isdisjoint(mentions):
         return None
-    if column not in query.mentions:
+    if column not in mentions:
         return False
     return True if len(query.reads) == 1 else None

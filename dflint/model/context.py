@@ -38,6 +38,7 @@ class Context:
         statement, section, runner: where the operation stands.
         statements: all statements of the section, in order.
         version: PostgreSQL major version to judge for.
+        answers: to the named conditions that were asked so far; rules ask the same ones again and again.
     """
 
     __slots__ = (
@@ -45,6 +46,7 @@ class Context:
         "_locks",
         "_log",
         "_log_length",
+        "answers",
         "catalog",
         "change_start",
         "created",
@@ -95,6 +97,7 @@ class Context:
         self.knowledge = knowledge
         self._effect: Effect | None = None
         self._locks: Sequence[tuple[Name, str]] | None = None
+        self.answers: dict[str, object] = {}
 
     @property
     def effect(self) -> Effect:

@@ -40,6 +40,7 @@ from dflint.model.schema import Column, Constraint
 
 Link = tuple[str, Name]
 K = TypeVar("K")
+P = TypeVar("P")
 V = TypeVar("V")
 
 _SEQUENCE_FUNCTIONS = frozenset({"nextval", "currval", "setval"})
@@ -164,6 +165,36 @@ def parse_name(text: str) -> Name | None:
     if not 1 <= len(parts) <= 2 or not all(parts):
         return None
     return Name(parts[0] if len(parts) == 2 else None, parts[-1])
+
+
+def _changed_parts(old: tuple[P, ...], new: tuple[P, ...]) -> tuple[tuple[P, ...], tuple[P, ...]]:
+    """Both without the items they share at the beginning: an added column is found without looking into the others."""
+    place = 0
+    for one, other in zip(old, new, strict=False):
+        if one is not other:
+            break
+        place += 1
+    return old[place:], new[place:]
+
+
+def table_changes(old: Table, new: Table) -> tuple[set[Link], set[Link]]:
+    """The links that may have gone and come between two states of a table."""
+    if old.of_type != new.of_type or old.parents != new.parents:
+        return links(old), links(new)
+    gone: set[Link] = set()
+    come: set[Link] = set()
+    if old.columns is not new.columns:
+        before, after = _changed_parts(old.columns, new.columns)
+        column_links(before, gone)
+        column_links(after, come)
+    if old.constraints is not new.constraints:
+        earlier, later = _changed_parts(old.constraints, new.constraints)
+        constraint_links(old.name.schema, earlier, gone)
+        constraint_links(new.name.schema, later, come)
+    if old.triggers is not new.triggers:
+        trigger_links(old.triggers, gone)
+        trigger_links(new.triggers, come)
+    return gone, come
 
 
 def with_reverse_maps(catalog: Catalog) -> Catalog:

@@ -174,7 +174,8 @@ class Query(Struct, frozen=True):
         functions: functions it calls.
         writes: relations written by data-modifying WITH.
         locks_rows: FOR UPDATE and its kin.
-        mentions: names of all columns it names anywhere, without their tables; None when that was not looked for.
+        mentions: names of all columns it names anywhere (USING included), without their tables, ``*`` where it says
+            so; None when that was not looked for, or NATURAL JOIN hides some.
     """
 
     reads: tuple[Name, ...] = ()

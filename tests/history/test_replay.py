@@ -514,3 +514,39 @@ def test_every_application_leaves_the_old_value_alone() -> None:
     copy = replayed("create table t (a int)")
     applied([AddColumn(target=T, column=Column("b", INT4)), SetNotNull(target=T, column="a")], before)
     assert before == copy
+
+
+def test_a_plain_null_default_is_none() -> None:
+    catalog = replayed(
+        """create domain d as int; create table t (a text default null, b varchar(9) default null, c d default null,
+        e text default null::text, f text default null::varchar, g int default 1); alter table t alter g set default null"""
+    )
+    assert [column.name for column in table(catalog).columns if column.default is not None] == ["b", "c", "f"]
+
+
+def test_an_identity_sequence_may_be_named() -> None:
+    catalog = replayed("create table t (a int generated always as identity (sequence name public.q start 5))")
+    sequence = catalog.relations[public("q")]
+    assert isinstance(sequence, Sequence)
+    assert (sequence.owner_column, sequence.options.start) == ("a", 5)
+
+
+def test_tables_of_a_type_follow_it() -> None:
+    catalog = replayed("create type c as (a int); create table t of c; create domain d as int; create domain e as d")
+    assert replayed("alter type c add attribute b int", catalog) is catalog
+    assert replayed("drop type c", catalog) is catalog
+    assert replayed("drop domain d", catalog) is catalog
+    changed = replayed(
+        "alter type c add attribute b int cascade; alter type c rename attribute a to x cascade", catalog
+    )
+    assert column_names(changed) == ["x", "b"]
+    gone = replayed("drop type c cascade; drop domain d cascade", catalog)
+    assert gone == EMPTY
+
+
+def test_a_foreign_key_to_the_table_itself_is_resolved_to_it() -> None:
+    catalog = replayed("create schema a; create table public.t (id int primary key)")
+    catalog = replayed("create table t (id int primary key, up int references t)", catalog, path=("a", "public"))
+    assert catalog.dependents_of[Name("a", "t")] == (Name("a", "t"),)
+    temporary = replayed("create temp table t (id int primary key, up int references t)")
+    assert temporary.dependents_of[Name("pg_temp", "t")] == (Name("pg_temp", "t"),)
