@@ -13,6 +13,7 @@ from typing import Final, Literal
 from immutables import Map
 from msgspec import Struct
 
+from dflint.model.effect import Basis
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.schema import (
@@ -26,8 +27,6 @@ from dflint.model.schema import (
     Query,
     SequenceOptions,
 )
-
-Basis = Literal["static", "replay", "snapshot", "live"]
 
 
 class Unknown(Enum):

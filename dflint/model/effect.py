@@ -7,6 +7,7 @@ from typing import Literal
 from msgspec import Struct
 
 Confidence = Literal["high", "medium", "low"]
+Basis = Literal["static", "replay", "snapshot", "live"]
 
 
 class RoleLock(Struct, frozen=True):

@@ -6,8 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-from dflint.model.catalog import Basis
-from dflint.model.effect import Confidence
+from dflint.model.effect import Basis, Confidence
 from dflint.model.migration import Runner
 
 Level = Literal["error", "warning", "info"]

@@ -9,9 +9,8 @@ from dflint.facts.effects import Facts
 from dflint.facts.placeholders import Placeholders
 from dflint.facts.vocabulary import vocabulary
 from dflint.facts.when import When, compile_when
-from dflint.model.catalog import Basis
 from dflint.model.context import Check, Context, Hit
-from dflint.model.effect import Confidence
+from dflint.model.effect import Basis, Confidence
 from dflint.model.errors import ConfigError, nearest
 from dflint.model.finding import LEVELS, Level
 from dflint.plugin.manager import load as load_reference

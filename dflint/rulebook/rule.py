@@ -6,8 +6,7 @@ from typing import Any
 
 from msgspec import Struct
 
-from dflint.model.catalog import Basis
-from dflint.model.effect import Confidence
+from dflint.model.effect import Basis, Confidence
 from dflint.model.finding import Level
 
 

@@ -8,8 +8,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from dflint import __version__
-from dflint.model.catalog import Basis
-from dflint.model.effect import Confidence
+from dflint.model.effect import Basis, Confidence
 from dflint.model.finding import Finding, Level, Report
 from dflint.model.migration import Runner
 from dflint.plugin import Output
