@@ -32,7 +32,7 @@ def operation_span(
     """
     start = text_start(text, statement)
     place = at if at >= 0 else operation.at
-    if place < 0:
+    if place < 0 and not operation.body_line:
         end = _quick_end(text, start, statement.end)
         if end >= 0:
             if operation.clause < 0:
@@ -50,6 +50,8 @@ def operation_span(
         index = _clause_start(text, start, tokens, operation.clause)
     else:
         index = 0
+    if index == 0 and operation.body_line:
+        return _body_line(text, start, tokens, operation.body_line)
     if index == 0:
         return start, start + tokens[-1].end
     return start + tokens[index].start, start + _clause_end(text, start, tokens, index)
@@ -60,6 +62,21 @@ def _quick_end(text: bytes, start: int, end: int) -> int:
     if text.find(b"--", start, end) >= 0 or text.find(b"/*", start, end) >= 0:
         return -1
     return start + len(text[start:end].rstrip())
+
+
+def _body_line(text: bytes, start: int, tokens: Sequence[Token], line: int) -> tuple[int, int]:
+    """The given line of the longest string of a statement: where the body of a DO block stands."""
+    body = max(tokens, key=lambda token: token.end - token.start)
+    first, stop = start + body.start, start + body.end
+    for _ in range(line - 1):
+        following = text.find(b"\n", first, stop)
+        if following < 0:
+            break
+        first = following + 1
+    end = text.find(b"\n", first, stop)
+    end = stop if end < 0 else end
+    content = text[first:end]
+    return first + len(content) - len(content.lstrip()), max(first + len(content.rstrip()), first)
 
 
 def comments(library: LibPgQuery, text: bytes) -> list[Token]:

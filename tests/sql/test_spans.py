@@ -40,3 +40,8 @@ def spans(sql: str) -> list[str]:
 )
 def test_operations_point_at_their_clause(sql: str, expected: list[str]) -> None:
     assert spans(sql) == expected
+
+
+def test_operations_of_a_do_block_point_at_their_line() -> None:
+    sql = "select 1;\nDO $x$\nBEGIN\n  IF true THEN\n    DROP TABLE a;\n  END IF;\n  EXECUTE 'drop table b';\nEND $x$;"
+    assert spans(sql)[2:] == ["DROP TABLE a;", "EXECUTE 'drop table b';"]

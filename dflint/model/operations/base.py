@@ -24,7 +24,9 @@ class Operation(Struct, frozen=True, kw_only=True):
         clause: which clause of the statement this is, counted from 0 (sub-commands of ALTER TABLE, names in a DROP
             list), -1 when the statement is one operation.
         conditional: runs only if a branch, loop or exception handler of a DO block is entered.
-        inside: "" for a top-level statement, "do" inside a DO block, "execute" for a constant EXECUTE string.
+        inside: "" for a top-level statement, "do" inside a DO block, "execute" for a constant EXECUTE string, "routine"
+            for what a routine's body would do.
+        body_line: inside a DO block, the line of its body, from 1; 0 elsewhere.
     """
 
     KIND: ClassVar[str] = "operation"
@@ -34,6 +36,7 @@ class Operation(Struct, frozen=True, kw_only=True):
     clause: int = -1
     conditional: bool = False
     inside: str = ""
+    body_line: int = 0
 
     def __init_subclass__(cls, **_options: Any) -> None:
         if "KIND" not in cls.__dict__:
