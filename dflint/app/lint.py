@@ -18,7 +18,7 @@ from dflint.app.outcome import Outcome, Settings
 from dflint.app.outcome_cache import OutcomeCache, program_signature
 from dflint.app.request import NEWEST_VERSION, LintRequest
 from dflint.model.errors import ConfigError, DflintError, InputError
-from dflint.model.finding import ReadError, Report
+from dflint.model.finding import NotAnalysed, ReadError, Report
 from dflint.plugin.manager import BUILT_IN, Plugins, load
 from dflint.plugin.sources import Source
 from dflint.rulebook import cache
@@ -53,8 +53,17 @@ def lint(request: LintRequest, plugins: Plugins) -> Report:
     run = Run(request, plugins, settings)
     with _no_garbage_collection():
         outcome = run.all(histories)
+    outcome.not_analysed += _left_out(histories)
     outcome.errors += [ReadError(p.file, p.line, p.column, p.message, p.remedy) for p in problems]
     return _report(request, settings, histories, outcome)
+
+
+def _left_out(histories: Sequence[History]) -> Iterator[NotAnalysed]:
+    """SQL files in directories the user gave that their runner does not run: said, so that nobody takes them for fine."""
+    for history in histories:
+        if len(history.selected) == len(history.files):
+            for name in history.ignored:
+                yield NotAnalysed(history.path(name), 1, f"{history.runner.name} does not run this file")
 
 
 class Run:

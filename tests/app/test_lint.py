@@ -114,6 +114,13 @@ def test_directories_named_sql_and_odd_names(folder: Path) -> None:
     assert places(run("."), "create-index-blocking") == [("x.sql/with space.sql", 1)]
 
 
+def test_files_that_the_runner_does_not_run_are_named(folder: Path) -> None:
+    write(folder, **{"00001_a": "-- +goose Up\nSELECT 1;", "notes": "SELECT 2;"})
+    assert [(item.file, item.reason) for item in run(".").coverage.not_analysed] == [
+        ("notes.sql", "goose does not run this file")
+    ]
+
+
 def test_crlf_and_byte_order_mark(folder: Path) -> None:
     (folder / "m.sql").write_bytes(b"\xef\xbb\xbf-- x\r\nCREATE INDEX i ON t (a);\r\n")
     (finding,) = [f for f in run("m.sql").findings if f.rule == "create-index-blocking"]
@@ -215,12 +222,12 @@ def test_how_files_are_handed_over_changes_nothing(
     tmp_path_factory: pytest.TempPathFactory, files: list[list[str]], data: st.DataObject
 ) -> None:
     folder = tmp_path_factory.mktemp("chunks")
-    for number, statements in enumerate(files):
+    for number, statements in enumerate(files, 1):
         (folder / f"{number:03}_m.sql").write_text("\n".join(statements))
     before = os.getcwd()
     os.chdir(folder)
     try:
-        names = [f"{number:03}_m.sql" for number in range(len(files))]
+        names = [f"{number:03}_m.sql" for number in range(1, len(files) + 1)]
         whole = judged(run("."))
         order = data.draw(st.permutations(names))
         assert judged(run(*order)) == whole
