@@ -162,7 +162,11 @@ def index_exists(context: Context) -> Answer:
     if target is None or not isinstance(name, str):
         return False
     found = context.catalog.relation(Name(target.schema, name))
-    return UNKNOWN if found is UNKNOWN else found is not None
+    if found is UNKNOWN:
+        # All indexes of a table that the history knows completely are known.
+        table = context.catalog.table(target)
+        return False if isinstance(table, Table) and table.complete else UNKNOWN
+    return found is not None
 
 
 def index_constraint(context: Context) -> Answer:

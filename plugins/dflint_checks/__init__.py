@@ -18,7 +18,6 @@ _CHECKS: Mapping[str, Mapping[str, str]] = {
         "new-column-without-default": "new_column_without_default",
         "default-dropped": "default_dropped",
         "column-renamed": "column_renamed",
-        "add-not-null-scans": "add_not_null_scans",
     },
     "types": {
         "type-change-rewrites": "type_change_rewrites",
