@@ -60,17 +60,20 @@ class Writer:
                 f"ALTER TABLE {table} ADD COLUMN {word}_flag boolean DEFAULT false;\n",
                 f"COMMENT ON TABLE {table} IS 'What {word} is about';\n",
                 f"GRANT SELECT, INSERT ON {table} TO application;\n",
-                f"CREATE OR REPLACE VIEW {table}_recent AS\n    SELECT id, created_at\n    FROM {table}\n"
-                "    WHERE created_at > now() - interval '7 days'\n    ORDER BY created_at DESC;\n",
+                (
+                    f"CREATE OR REPLACE VIEW {table}_recent AS\n    SELECT id, created_at\n    FROM {table}\n"
+                    "    WHERE created_at > now() - interval '7 days'\n    ORDER BY created_at DESC;\n"
+                ),
             ]
         )
 
     def risky(self) -> str:
-        table, word = self.table(), self.random.choice(WORDS)
+        table, other, word = self.table(), self.table(), self.random.choice(WORDS)
         return self.random.choice(
             [
                 f"CREATE INDEX {table}_{word}_{self.random.randint(0, 999)} ON {table} ({word}_0);\n",
-                f"ALTER TABLE {table} ADD CONSTRAINT {table}_{word}_fk FOREIGN KEY ({word}_0) REFERENCES {self.table()} (id);\n",
+                f"ALTER TABLE {table} ADD CONSTRAINT {table}_{word}_fk\n"
+                f"    FOREIGN KEY ({word}_0) REFERENCES {other} (id);\n",
                 f"ALTER TABLE {table} ALTER COLUMN {word}_1 SET NOT NULL;\n",
                 f"ALTER TABLE {table} ALTER COLUMN {word}_1 TYPE bigint;\n",
                 f"ALTER TABLE {table} RENAME COLUMN {word}_1 TO {word}_old;\n",
@@ -116,7 +119,9 @@ def write(root: Path, files: int = 400, seed: int = 1) -> int:
 def _place(base: Path, layout: str, number: int, text: str) -> None:
     if layout.startswith("goose"):
         path = base / f"{number:05}_step.sql"
-        text = f"-- +goose Up\n{text.replace('CREATE OR REPLACE FUNCTION', '-- +goose StatementBegin' + chr(10) + 'CREATE OR REPLACE FUNCTION').replace('$$;' + chr(10), '$$;' + chr(10) + '-- +goose StatementEnd' + chr(10))}"
+        body = text.replace("CREATE OR REPLACE FUNCTION", "-- +goose StatementBegin\nCREATE OR REPLACE FUNCTION")
+        body = body.replace("$$;\n", "$$;\n-- +goose StatementEnd\n")
+        text = f"-- +goose Up\n{body}"
     elif layout == "dbmate":
         path = base / f"{20240000 + number}_step.sql"
         text = f"-- migrate:up\n{text}\n-- migrate:down\n"

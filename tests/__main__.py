@@ -1,8 +1,8 @@
 """Run everything that has to hold: style, types, layers, tests.
 
-    python -m tests             all of it
-    python -m tests exhaustive  the long tests too
-    python -m tests -k goose    these arguments go to pytest, and only it runs
+python -m tests             all of it
+python -m tests exhaustive  the long tests too
+python -m tests -k goose    these arguments go to pytest, and only it runs
 """
 
 from __future__ import annotations

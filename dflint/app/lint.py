@@ -59,7 +59,7 @@ def lint(request: LintRequest, plugins: Plugins) -> Report:
 
 
 def _left_out(histories: Sequence[History]) -> Iterator[NotAnalysed]:
-    """SQL files in directories the user gave that their runner does not run: said, so that nobody takes them for fine."""
+    """SQL files of judged directories that the runner does not run: said, so that nobody takes them for fine."""
     for history in histories:
         if len(history.selected) == len(history.files):
             for name in history.ignored:

@@ -59,7 +59,9 @@ def _weight(history: History) -> int:
     return weight
 
 
-def _judging(run: Run, histories: Sequence[History], share: Sequence[int]) -> Callable[[], Iterator[tuple[int, Outcome]]]:
+def _judging(
+    run: Run, histories: Sequence[History], share: Sequence[int]
+) -> Callable[[], Iterator[tuple[int, Outcome]]]:
     def work() -> Iterator[tuple[int, Outcome]]:
         for index in share:
             yield index, run.one(histories[index])

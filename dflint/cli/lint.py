@@ -203,7 +203,9 @@ def _request(
     """The configuration with the options over it."""
     settled = project.request()
     changes = {
-        key: given[key] for key in ("assume_in_transaction", "pg_version", "processes", "cache") if given[key] is not None
+        key: given[key]
+        for key in ("assume_in_transaction", "pg_version", "processes", "cache")
+        if given[key] is not None
     }
     if given["runner"] is not None:
         changes["runner"], changes["runner_version"] = parse_runner(given["runner"])

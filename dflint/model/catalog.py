@@ -100,14 +100,14 @@ class Table(Struct, frozen=True):
     rows: int | None = None
     bytes: int | None = None
 
-    def column(self, name: str) -> Column | None | Unknown:
+    def column(self, name: str) -> Column | Unknown | None:
         """The column of that name; UNKNOWN when the table is not completely known and does not show it."""
         for column in self.columns:
             if column.name == name:
                 return column
         return None if self.complete else UNKNOWN
 
-    def constraint(self, name: str) -> Constraint | None | Unknown:
+    def constraint(self, name: str) -> Constraint | Unknown | None:
         """The constraint of that name; UNKNOWN when the table is not completely known and does not show it."""
         for constraint in self.constraints:
             if constraint.name == name:
@@ -283,11 +283,11 @@ class Catalog(Struct, frozen=True):
         """The catalog of which nothing is known."""
         return cls()
 
-    def relation(self, name: Name) -> Relation | None | Unknown:
+    def relation(self, name: Name) -> Relation | Unknown | None:
         """The relation of exactly that schema-qualified name."""
         return self.relations.get(name, None if self.closed else UNKNOWN)
 
-    def table(self, name: Name) -> Table | None | Unknown:
+    def table(self, name: Name) -> Table | Unknown | None:
         """The table of exactly that name; None when the name is free or is another kind of relation."""
         found = self.relation(name)
         return found if isinstance(found, Table) or found is UNKNOWN else None

@@ -142,11 +142,11 @@ class Context:
         """The operation's target, resolved; None where it has none."""
         return None if self.operation.target is None else self.resolve(self.operation.target)
 
-    def relation(self, name: Name) -> Relation | None | Unknown:
+    def relation(self, name: Name) -> Relation | Unknown | None:
         """The relation that ``name`` means here; None: it does not exist; UNKNOWN: it may."""
         return self.catalog.relation(self.resolve(name))
 
-    def table(self, name: Name) -> Table | None | Unknown:
+    def table(self, name: Name) -> Table | Unknown | None:
         """The table that ``name`` means here; None: there is no such table."""
         found = self.relation(name)
         return found if isinstance(found, Table) or found is UNKNOWN else None

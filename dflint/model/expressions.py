@@ -73,7 +73,7 @@ class Expr(Struct, frozen=True):
     reads: tuple[Name, ...] = ()
 
     def walk(self) -> Iterator[Expr]:
-        """This expression and every one inside it, outermost first."""
+        """The expression and every one inside it, outermost first."""
         pending = [self]
         while pending:
             expr = pending.pop()

@@ -132,9 +132,7 @@ class LibPgQuery:
             bodies = self.parse_plpgsql(b"DO $$ begin perform 1; end $$")
         except (GrammarError, ValueError, KeyError) as error:
             raise ParserUnavailable(f"libpg_query fails its self-test: {error!r}", remedy=_REMEDY) from error
-        if version // 10_000 != GRAMMAR or (
-            tokens != [(0, 6), (7, 8), (9, 13)] or comments != COMMENT_TOKENS
-        ):
+        if version // 10_000 != GRAMMAR or (tokens != [(0, 6), (7, 8), (9, 13)] or comments != COMMENT_TOKENS):
             raise ParserUnavailable(
                 f"libpg_query has another ABI or grammar than expected (version {version})", remedy=_REMEDY
             )

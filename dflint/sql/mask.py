@@ -19,7 +19,8 @@ _QUOTED = (
 )
 _BACKSLASH = re.compile(_QUOTED + rb"|(?P<command>\\[^\n]*)", re.DOTALL)
 _COPY_DATA = re.compile(
-    rb"^[ \t]*copy\b[^;]*\bfrom\s+stdin\b[^;]*;[^\n]*\n(?P<data>.*?^\\\.[ \t\r]*$)", re.DOTALL | re.MULTILINE | re.IGNORECASE
+    rb"^[ \t]*copy\b[^;]*\bfrom\s+stdin\b[^;]*;[^\n]*\n(?P<data>.*?^\\\.[ \t\r]*$)",
+    re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
 _PSQL_VARIABLE = re.compile(
     _QUOTED + rb"""|(?<![:\w\]\)])(?P<variable>:(?:[A-Za-z_]\w*|'[A-Za-z_]\w*'|"[A-Za-z_]\w*"|\{\?\w+\}))""", re.DOTALL

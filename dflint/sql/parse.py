@@ -103,7 +103,9 @@ class Parser:
             start = raw.get("stmt_location", 0)
             size = raw.get("stmt_len", 0)
             operations = build(raw["stmt"], library)
-            statements.append(Statement(index, base + start, base + (start + size if size else length), operations, base))
+            statements.append(
+                Statement(index, base + start, base + (start + size if size else length), operations, base)
+            )
         return statements
 
     def _piecewise(self, piece: bytes, base: int) -> list[Statement]:

@@ -42,13 +42,13 @@ def default_dropped(operation: Operation, context: Context) -> Hit | None:
         return None
     table = context.table(operation.target)
     column = table.column(operation.column) if isinstance(table, Table) else None
-    if not isinstance(column, Column):
-        return Hit(values={"then": "store null, or fail if the column is NOT NULL"})
-    if column.complete and column.default is None:
+    if isinstance(column, Column) and column.complete and column.default is None:
         return None  # there is none to drop
-    if column.not_null:
+    if isinstance(column, Column) and column.not_null:
         return Hit(values={"then": "fail from now on (23502), for the column is NOT NULL"}, level="warning")
-    return Hit(values={"then": "store null from now on"})
+    if isinstance(column, Column) and column.complete:
+        return Hit(values={"then": "store null from now on"})
+    return Hit(values={"then": "store null from now on, or fail if the column is NOT NULL"})
 
 
 def column_renamed(operation: Operation, context: Context) -> Hit | None:

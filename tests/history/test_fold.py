@@ -121,8 +121,10 @@ def test_settings() -> None:
         "set lock_timeout = '2s'; select 1; begin; set local lock_timeout = '5s'; select 2; commit; select 3;"
         "reset lock_timeout; select 4; select set_config('lock_timeout', '7s', false); select 5"
     )
-    at = {i: setting(context, "lock_timeout") for i, context in enumerate(contexts) if context.operation.kind == "select"}
-    assert [value for value in at.values()][:4] == ["2s", "5s", "2s", None]
+    at = {
+        i: setting(context, "lock_timeout") for i, context in enumerate(contexts) if context.operation.kind == "select"
+    }
+    assert list(at.values())[:4] == ["2s", "5s", "2s", None]
     assert setting(contexts[-1], "lock_timeout") == "7s"
 
 

@@ -13,9 +13,7 @@ ROOT = Path(__file__).parents[2]
 
 def git(directory: Path, *arguments: str) -> str:
     identity = ["-c", "user.name=Tester", "-c", "user.email=tester@example.org", "-c", "commit.gpgsign=false"]
-    result = subprocess.run(
-        ["git", *identity, *arguments], cwd=directory, capture_output=True, text=True, check=True
-    )
+    result = subprocess.run(["git", *identity, *arguments], cwd=directory, capture_output=True, text=True, check=True)
     return result.stdout
 
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,8 +10,6 @@ from dflint.model.names import Identity
 from dflint.model.quoting import quote_identifier, quote_literal
 from dflint.sql.build.nodes import string
 from dflint.sql.libpg_query import load_library
-
-import msgspec
 
 LIBRARY = load_library()
 PARTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=0, max_size=12)

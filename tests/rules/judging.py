@@ -57,9 +57,7 @@ class Judge:
             cut = source.sections(MigrationFile(path, text.text, directory, runner))
             statements = self._parser.parse(text.text, cut.sections)
             fold.begin_change()
-            for context in fold.file(
-                text.text, cut.sections, statements, assume_in_transaction=example.in_transaction
-            ):
+            for context in fold.file(text.text, cut.sections, statements, assume_in_transaction=example.in_transaction):
                 if path == name:
                     found += [
                         Found(self._line(text, context, raised), raised)

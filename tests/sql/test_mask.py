@@ -23,7 +23,8 @@ def test_sending_commands_end_the_statement() -> None:
 
 
 @pytest.mark.parametrize(
-    "text", [b"select '\\a';", b"select E'\\'\\n';", b"-- \\x\nselect 1", b"select $$ \\d $$", b'select "\\d"', b"/* \\i */"]
+    "text",
+    [b"select '\\a';", b"select E'\\'\\n';", b"-- \\x\nselect 1", b"select $$ \\d $$", b'select "\\d"', b"/* \\i */"],
 )
 def test_backslashes_inside_quotes_are_text(text: bytes) -> None:
     assert mask_psql(text) == (text, [])

@@ -26,7 +26,7 @@ def spans(sql: str) -> list[str]:
     [
         ("-- note\n  drop table a ;\n", ["drop table a"]),
         ("drop table a -- why\n;", ["drop table a"]),
-        ("alter table only s.\"T x\" drop column c;", ["drop column c"]),
+        ('alter table only s."T x" drop column c;', ["drop column c"]),
         ("alter table /* odd */ t drop column c;", ["drop column c"]),
         ("alter table t * drop column c", ["drop column c"]),
         (

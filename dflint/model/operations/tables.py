@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
@@ -354,5 +353,3 @@ class MoveAllInTablespace(Operation, frozen=True, kw_only=True):
     destination: str
     owned_by: tuple[str, ...] = ()
     nowait: bool = False
-
-

@@ -300,10 +300,7 @@ def create_event_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation
     options: Options = (
         ("event", node["eventname"]),
         ("function", str(qualified(node["funcname"]))),
-        *[
-            (when["DefElem"]["defname"], constant_text(when["DefElem"]["arg"]))
-            for when in node.get("whenclause", ())
-        ],
+        *[(when["DefElem"]["defname"], constant_text(when["DefElem"]["arg"])) for when in node.get("whenclause", ())],
     )
     return [CreateOther(target=Name(None, node["trigname"]), object_kind="event_trigger", options=options)]
 

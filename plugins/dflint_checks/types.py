@@ -1,0 +1,373 @@
+"""Checks about the types of columns, and about enum types."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from dflint.model.catalog import EnumType, Table, View
+from dflint.model.context import Context, Hit
+from dflint.model.expressions import Expr, Type
+from dflint.model.names import Name
+from dflint.model.operations.base import Operation
+from dflint.model.operations.tables import AddCheck, AddColumn, AlterColumnType, CreateTable, SetColumnDefault
+from dflint.model.schema import Column, Constraint
+
+_ZONES = frozenset({"timestamp", "timestamptz"})
+_INTEGERS = ("int2", "int4", "int8")
+_TEXTS = frozenset({"text", "varchar", "bpchar"})
+_FLOATS = ("float4", "float8")
+_MICROSECONDS = 6
+
+
+# --- ALTER COLUMN … TYPE --------------------------------------------------------------------------------------------
+
+
+def type_change_rewrites(operation: Operation, context: Context) -> Hit | None:
+    """A rewrite other than one between timestamp and timestamptz, which is a matter of its own."""
+    return None if _zones_change(operation, context) else Hit()
+
+
+def type_change_between_timestamps(operation: Operation, context: Context) -> Hit | None:
+    """Between timestamp and timestamptz: the values stay as they are only under UTC and without USING."""
+    if not isinstance(operation, AlterColumnType) or not _zones_change(operation, context):
+        return None
+    if operation.using is not None and not _is_column(operation.using, operation.column):
+        why = "USING computes every value anew, even where TimeZone is UTC"
+    elif (zone := context.session.setting("timezone")) is not None and zone.value is not None:
+        why = f"TimeZone is {zone.value} and not UTC"
+    else:
+        why = "it does unless the session's TimeZone is UTC"
+    return Hit(values={"reason": why})
+
+
+def _zones_change(operation: Operation, context: Context) -> bool:
+    if not isinstance(operation, AlterColumnType):
+        return False
+    column = _column(operation, context)
+    if column is None or column.type is None or column.type.dimensions or operation.type.dimensions:
+        return False
+    return {_built_in(column.type), _built_in(operation.type)} == _ZONES
+
+
+class _Loss(NamedTuple):
+    """What becomes of values that do not fit: the statement fails, or they are changed without a word."""
+
+    what: str
+    silent: bool = True
+
+
+def type_change_narrows(operation: Operation, context: Context) -> Hit | None:
+    """The new type cannot hold all that the old one can."""
+    if not isinstance(operation, AlterColumnType):
+        return None
+    column = _column(operation, context)
+    if column is None or column.type is None or column.type.dimensions or operation.type.dimensions:
+        return None
+    explicit = operation.using is not None
+    if operation.using is not None and not _only_casts(operation.using, operation.column):
+        return None  # USING may see to it
+    loss = _loss(column.type, operation.type, explicit=explicit)
+    if loss is None:
+        return None
+    level: Literal["error", "warning"] = "error" if loss.silent else "warning"
+    return Hit(values={"loss": loss.what}, level=level)
+
+
+def _loss(old: Type, new: Type, *, explicit: bool) -> _Loss | None:
+    source, target = _built_in(old), _built_in(new)
+    if source is None or target is None:
+        return None
+    if source in _TEXTS and target in ("varchar", "bpchar") and new.modifiers:
+        return _shorter(old, new, explicit=explicit)
+    if source in _INTEGERS and target in _INTEGERS:
+        if _INTEGERS.index(target) < _INTEGERS.index(source):
+            return _Loss("it fails (22003) if a single value is out of range", silent=False)
+    elif source == "numeric" and target == "numeric":
+        return _coarser(old, new)
+    elif source in ("numeric", *_FLOATS) and target in _INTEGERS:
+        return None if source == "numeric" and _scale(old) == 0 else _Loss("fractions are rounded away")
+    elif source == "float8" and target == "float4":
+        return _Loss("values lose digits")
+    elif target == "date" and source in _ZONES:
+        return _Loss("the time of day is lost")
+    elif target in ("time", "timetz") and source in _ZONES:
+        return _Loss("the date is lost")
+    elif target in (*_ZONES, "time", "timetz") and source in (*_ZONES, "time", "timetz"):
+        if _precision(new) < _precision(old):
+            return _Loss("fractions of a second are rounded away")
+    return None
+
+
+def _shorter(old: Type, new: Type, *, explicit: bool) -> _Loss | None:
+    length = _number(new.modifiers, 0)
+    before = _number(old.modifiers, 0)
+    if length is None or (before is not None and before <= length):
+        return None
+    if explicit:
+        return _Loss(f"the cast in USING cuts longer values to {length} characters without an error")
+    return _Loss(f"it fails (22001) if a single value is longer than {length} characters", silent=False)
+
+
+def _coarser(old: Type, new: Type) -> _Loss | None:
+    if not new.modifiers:
+        return None
+    digits, scale = _number(new.modifiers, 0), _scale(new)
+    if digits is None or scale is None:
+        return None
+    before, scale_before = _number(old.modifiers, 0), _scale(old)
+    if scale_before is None or before is None or scale < scale_before:
+        return _Loss(f"values are rounded to {scale} decimal places")
+    if digits - scale < before - scale_before:
+        return _Loss("it fails (22003) if a single value has more digits", silent=False)
+    return None
+
+
+def _scale(numeric: Type) -> int | None:
+    if not numeric.modifiers:
+        return None
+    return _number(numeric.modifiers, 1) if len(numeric.modifiers) > 1 else 0
+
+
+def _precision(time: Type) -> int:
+    found = _number(time.modifiers, 0)
+    return _MICROSECONDS if found is None else found
+
+
+def _number(modifiers: tuple[str, ...], place: int) -> int | None:
+    try:
+        return int(modifiers[place])
+    except (IndexError, ValueError):
+        return None
+
+
+def type_change_of_used_column(operation: Operation, context: Context) -> Hit | None:
+    """The column is used by something that PostgreSQL does not rebuild: a view, a generated column, a trigger."""
+    if not isinstance(operation, AlterColumnType):
+        return None
+    table = context.table(operation.target)
+    if not isinstance(table, Table):
+        return None
+    user = _user_in_table(table, operation.column, context)
+    if user is not None:
+        return Hit(values={"user": user})
+    for name in context.catalog.dependents_of.get(table.name, ()):
+        view = context.catalog.relation(name)
+        if isinstance(view, View):
+            certain = _view_uses(view, table.name, operation.column)
+            if certain is not None:
+                kind = "materialized view" if view.materialized else "view"
+                because = f"whether the {kind} {name} uses {operation.target}.{operation.column}"
+                return Hit(values={"user": f"the {kind} {name}"}, certain=certain, because=because)
+    return None
+
+
+def _user_in_table(table: Table, column: str, context: Context) -> str | None:
+    dropped = {getattr(other, "column", None) for other in context.statement.operations if other.kind == "drop_column"}
+    for other in table.columns:
+        if other.generated is not None and column in other.generated.columns() and other.name not in dropped:
+            return f"the generated column {other.name}"
+    for trigger in table.triggers:
+        if column in trigger.columns or (trigger.when is not None and column in trigger.when.columns()):
+            return f"the trigger {trigger.name}"
+    for policy in table.policies:
+        if any(expr is not None and column in expr.columns() for expr in (policy.using, policy.check)):
+            return f"the policy {policy.name}"
+    return None
+
+
+def _view_uses(view: View, table: Name, column: str) -> bool | None:
+    """Whether a view uses the column: None for no, False for perhaps."""
+    query = view.query
+    if query.mentions is None:
+        return False
+    everything = "*" in query.mentions
+    if column not in query.mentions and not everything:
+        return None
+    # A name alone does not say which of several relations it belongs to. And * meant the columns of then.
+    return not everything and set(query.reads) == {table}
+
+
+def type_change_of_default(operation: Operation, context: Context) -> Hit | None:
+    """A text column with a default becomes an enum: USING converts the rows, but not the default."""
+    if not isinstance(operation, AlterColumnType):
+        return None
+    column = _column(operation, context)
+    if column is None or column.type is None or column.default is None or _built_in(column.type) not in _TEXTS:
+        return None
+    if any(other.kind == "drop_column_default" and _same_column(other, operation) for other in _beside(context)):
+        return None
+    name = context.catalog.resolve_type(operation.type.name, context.session.search_path)
+    if not isinstance(context.catalog.types.get(name), EnumType) or operation.using is None:
+        return None
+    return Hit()
+
+
+def _same_column(other: Operation, operation: AlterColumnType) -> bool:
+    return getattr(other, "column", None) == operation.column
+
+
+def _beside(context: Context) -> Iterable[Operation]:
+    return context.statement.operations
+
+
+def _column(operation: AlterColumnType, context: Context) -> Column | None:
+    table = context.table(operation.target)
+    found = table.column(operation.column) if isinstance(table, Table) else None
+    return found if isinstance(found, Column) else None
+
+
+def _built_in(type_: Type) -> str | None:
+    return type_.name.name if type_.name.schema == "pg_catalog" else None
+
+
+def _is_column(expr: Expr, column: str) -> bool:
+    return expr.kind == "column" and expr.name is not None and expr.name.name == column
+
+
+def _only_casts(expr: Expr, column: str) -> bool:
+    while expr.kind == "cast" and expr.args:
+        expr = expr.args[0]
+    return _is_column(expr, column)
+
+
+# --- enums ----------------------------------------------------------------------------------------------------------
+
+#: Statements that end the transaction.
+_ENDS = frozenset({"commit", "rollback", "prepare_transaction"})
+#: PostgreSQL 17 knows that nobody else can see a type made in the same transaction.
+_SAME_TRANSACTION = 17
+
+
+def enum_value_used_in_transaction(operation: Operation, context: Context) -> Hit | None:
+    """ALTER TYPE … ADD VALUE, and a later statement of the same transaction needs the value."""
+    value, target = getattr(operation, "value", None), operation.target
+    if not isinstance(value, str) or target is None:
+        return None
+    enum = context.catalog.resolve_type(target, context.session.search_path)
+    if context.version >= _SAME_TRANSACTION and _made_in_transaction(enum, context):
+        return None
+    columns = _enum_columns(enum, context)
+    for later in _rest_of_transaction(context):
+        use = _use(later, value, enum, columns, context)
+        if use is not None:
+            return Hit(
+                values={"value": value, "use": _spelled(later)},
+                certain=use,
+                because=f"whether '{value}' is among the values that it names",
+            )
+    return None
+
+
+def _made_in_transaction(enum: Name, context: Context) -> bool:
+    return any(
+        earlier.operation.kind == "create_enum"
+        and earlier.operation.target is not None
+        and context.catalog.resolve_type(earlier.operation.target, earlier.session.search_path) == enum
+        for earlier in context.earlier
+    )
+
+
+def _rest_of_transaction(context: Context) -> Iterator[Operation]:
+    for statement in context.following:
+        for later in statement.operations:
+            if later.kind in _ENDS:
+                return
+            yield later
+
+
+def _enum_columns(enum: Name, context: Context) -> dict[Name, frozenset[str]]:
+    """The columns of that type, by table."""
+    found: dict[Name, frozenset[str]] = {}
+    for user in context.catalog.users_of_type.get(enum, ()):
+        table = context.catalog.table(user)
+        if isinstance(table, Table):
+            found[user] = frozenset(
+                column.name for column in table.columns if column.type is not None and column.type.name == enum
+            )
+    return found
+
+
+def _use(
+    later: Operation, value: str, enum: Name, columns: dict[Name, frozenset[str]], context: Context
+) -> bool | None:
+    """Whether a statement needs the value: None for no, False for perhaps."""
+    own = _own_enum_columns(later, enum, context)
+    if later.target is not None:
+        own |= columns.get(context.resolve(later.target), frozenset())
+    expressions = list(_expressions(later))
+    for expr in expressions:
+        if _means(expr, value, enum, own, context):
+            return True
+    written = {*getattr(later, "assigned", ()), *getattr(later, "columns", ())} if _writes(later) else set()
+    if own & written or (later.kind == "insert" and own and not written):
+        return False
+    return None
+
+
+def _writes(later: Operation) -> bool:
+    return later.kind in ("insert", "update", "merge", "copy")
+
+
+def _own_enum_columns(later: Operation, enum: Name, context: Context) -> frozenset[str]:
+    """Columns of the type that the statement itself defines."""
+    new: tuple[Column, ...] = ()
+    if isinstance(later, AddColumn):
+        new = (later.column,)
+    elif isinstance(later, CreateTable):
+        new = later.columns
+    return frozenset(column.name for column in new if column.type is not None and _is_enum(column.type, enum, context))
+
+
+def _is_enum(type_: Type, enum: Name, context: Context) -> bool:
+    return context.catalog.resolve_type(type_.name, context.session.search_path) == enum
+
+
+def _expressions(later: Operation) -> Iterator[Expr]:
+    """The expressions of a statement, a default as a comparison with its column."""
+    if isinstance(later, AddColumn):
+        yield from _of_columns((later.column,))
+    elif isinstance(later, CreateTable):
+        yield from _of_columns(later.columns)
+        yield from _of_constraints(later.constraints)
+    elif isinstance(later, SetColumnDefault):
+        yield _assigned(later.column, later.default)
+    elif isinstance(later, AddCheck):
+        yield from _of_constraints((later.constraint,))
+    where = getattr(later, "where", None)
+    if isinstance(where, Expr):
+        yield where
+
+
+def _of_columns(columns: Iterable[Column]) -> Iterator[Expr]:
+    for column in columns:
+        if column.default is not None:
+            yield _assigned(column.name, column.default)
+        yield from _of_constraints(column.constraints)
+
+
+def _of_constraints(constraints: Iterable[Constraint]) -> Iterator[Expr]:
+    return (constraint.expression for constraint in constraints if constraint.expression is not None)
+
+
+def _assigned(column: str, default: Expr) -> Expr:
+    return Expr("operator", Name(None, "="), (Expr("column", Name(None, column)), default))
+
+
+def _means(expr: Expr, value: str, enum: Name, columns: frozenset[str], context: Context) -> bool:
+    """Whether the expression has the value as one of that type: cast to it, or next to a column of it."""
+    for part in expr.walk():
+        if part.kind == "cast" and part.type is not None and _is_enum(part.type, enum, context):
+            if any(each.kind == "constant" and each.value == value for each in part.args):
+                return True
+        elif part.kind in ("operator", "in", "between") and any(
+            each.kind == "column" and each.name is not None and each.name.name in columns for each in part.args
+        ):
+            if any(each.kind == "constant" and each.value == value for each in part.walk()):
+                return True
+    return False
+
+
+def _spelled(later: Operation) -> str:
+    words = later.kind.replace("_", " ").upper()
+    return words if later.target is None else f"{words} on {later.target}"
