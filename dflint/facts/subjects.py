@@ -48,6 +48,10 @@ def table(context: Context) -> Table | Unknown | None:
 def column_name(context: Context) -> str | None:
     """The name of the column the operation is about."""
     column: Any = getattr(context.operation, "column", None)
+    if column is None:
+        constraint = getattr(context.operation, "constraint", None)
+        if isinstance(constraint, Constraint) and constraint.kind == "not_null":
+            return next(iter(constraint.columns), None)
     return column.name if isinstance(column, Column) else column
 
 

@@ -88,7 +88,14 @@ def default_volatility(context: Context) -> str | Unknown:
             if domain is UNKNOWN:
                 return UNKNOWN
             default = domain.default if isinstance(domain, Domain) else None
-    return "none" if default is None else volatility(default, context)
+    return "none" if default is None or _is_null(default) else volatility(default, context)
+
+
+def _is_null(expr: Expr) -> bool:
+    """DEFAULT NULL, with a cast or without, is no default."""
+    while expr.kind == "cast":
+        expr = expr.args[0]
+    return expr.kind == "null"
 
 
 def volatility(expr: Expr, context: Context, depth: int = 0) -> str | Unknown:

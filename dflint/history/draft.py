@@ -8,21 +8,20 @@ refuse raises `Refused`, and the draft is thrown away.
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 from immutables import Map
 
 from dflint.history.reading import Reader, Refused
-from dflint.model.catalog import Catalog, Extension, Publication, Relation, Routine, Table, UserType
-from dflint.model.dependencies import Link, links, table_changes, type_links
+from dflint.model.catalog import Catalog, Domain, Extension, Publication, Relation, Routine, Table, UserType
+from dflint.model.dependencies import Link, changed_parts, constraint_names, links, table_changes, type_links
 from dflint.model.names import Name
 
 __all__ = ["Draft", "Refused"]
 
 K = TypeVar("K")
 V = TypeVar("V")
-_NO_MEMBERS: Map[tuple[str, Name], bool] = Map()
 
 
 class Draft(Reader):
@@ -31,32 +30,46 @@ class Draft(Reader):
     __slots__ = ()
 
     def finish(self) -> Catalog:
-        """The catalog with all changes; the very same value when there are none."""
-        before = self.catalog
-        if not self._changed and self.incomplete is before.incomplete and self.closed == before.closed:
-            return before
-        if self._joined:
-            self._join_schemas()
-        return Catalog(
-            "replay" if before.basis == "static" else before.basis,
-            self.closed,
-            self.incomplete,
-            before.version,
-            self.schemas,
-            self.relations,
-            self.types,
-            self.routines,
-            self.extensions,
-            self.publications,
-            self.others,
-            self.indexes_of,
-            self.children_of,
-            self.dependents_of,
-            self.users_of_type,
-            self.users_of_routine,
-            self.owners_of_constraint,
-            self.members_of,
-        )
+        """The catalog with all changes; the very same value when there are none. The next changes start from it."""
+        if self._changed:
+            before = self.catalog
+            self._changed = False
+            self.catalog = Catalog(
+                "replay" if before.basis == "static" else before.basis,
+                self.closed,
+                self.incomplete,
+                before.version,
+                self.schemas,
+                self.relations,
+                self.types,
+                self.routines,
+                self.extensions,
+                self.publications,
+                self.others,
+                self.indexes_of,
+                self.children_of,
+                self.dependents_of,
+                self.users_of_type,
+                self.users_of_routine,
+                self.owners_of_constraint,
+            )
+        return self.catalog
+
+    def undo(self) -> None:
+        """Throw away what was changed since the last catalog."""
+        if self._changed:
+            self.reset(self.catalog)
+
+    def members(self, schema: str) -> list[tuple[str, Name]]:
+        """What a schema holds, as (name of the catalog's map, name), in order.
+
+        It looks at every object: only DROP and RENAME of a schema ask, and a list kept beside the objects would cost
+        every other operation more.
+        """
+        found = [("relations", name) for name, relation in self.relations.items() if name.schema == schema and relation]
+        found.extend(("types", name) for name, kind in self.types.items() if name.schema == schema and kind)
+        found.extend(("routines", name) for name, known in self.routines.items() if name.schema == schema and known)
+        return sorted(found)
 
     # --- writing --------------------------------------------------------------------------------------------------
 
@@ -69,15 +82,16 @@ class Draft(Reader):
             self.touched.add(("relations", name))
         self.relations = self.relations.set(name, relation)
         if old is None or old is self._announced:
-            if old is not None:
-                self._announced = None
-            self._joined.append(("relations", name))
-            self._link(name, links(relation))
+            self._announced = None
+            if name.schema == "pg_temp":
+                self._temporary = True
+            self._list(name, relation)
         elif old is not relation:
-            self._relink(name, old, relation)
+            self._relist(name, old, relation)
 
     def announce(self, table: Table) -> None:
         """Make the name of a new table known before its parts are: they may name it. `put` must follow."""
+        self._changed = True
         self._announced = table
         self.relations = self.relations.set(table.name, table)
 
@@ -118,8 +132,10 @@ class Draft(Reader):
         before = type_links(old) if old is not None else set()
         self._unlink(name, before - new)
         self._link(name, new - before)
-        if old is None:
-            self._joined.append(("types", name))
+        if isinstance(old, Domain):
+            self._disown(name, constraint_names(old.constraints))
+        if isinstance(found, Domain):
+            self._own(name, constraint_names(found.constraints))
 
     def remove_type(self, name: Name, forget: bool = False) -> None:
         """Make a type known not to exist, or unknown."""
@@ -127,21 +143,18 @@ class Draft(Reader):
         old = self.types.get(name)
         if old is not None:
             self._unlink(name, type_links(old))
-            self._leave("types", name)
+            if isinstance(old, Domain):
+                self._disown(name, constraint_names(old.constraints))
         self.types = self._unset(self.types, name, forget)
 
     def put_routines(self, name: Name, routines: tuple[Routine, ...]) -> None:
         """Write the known overloads of a routine, at least one."""
         self._touch("routines", name)
-        if not self.routines.get(name):
-            self._joined.append(("routines", name))
         self.routines = self.routines.set(name, routines)
 
     def remove_routines(self, name: Name, forget: bool = False) -> None:
         """Make a routine's name known to be free, or unknown."""
         self._touch("routines", name)
-        if self.routines.get(name):
-            self._leave("routines", name)
         self.routines = self._unset(self.routines, name, forget)
 
     def put_schema(self, name: str, exists: bool | None, forget: bool = False) -> None:
@@ -169,6 +182,7 @@ class Draft(Reader):
     def doubt(self, reason: str) -> None:
         """Note, once, why answers may be wrong from now on."""
         if reason not in self.incomplete:
+            self._changed = True
             self.incomplete = (*self.incomplete, reason)
 
     # --- the reverse maps -----------------------------------------------------------------------------------------
@@ -194,48 +208,73 @@ class Draft(Reader):
         self._touch("relations", name)
         old = self.relations.get(name)
         if old is not None:
-            self._unlink(name, links(old))
-            self._leave("relations", name)
+            self._unlist(name, old)
 
-    def _leave(self, where: str, name: Name) -> None:
-        self._join_schemas()
-        schema = name.schema or ""
-        members = self.members_of[schema].delete((where, name))
-        self.members_of = self.members_of.set(schema, members) if members else self.members_of.delete(schema)
+    def _list(self, name: Name, relation: Relation) -> None:
+        self._link(name, links(relation))
+        if isinstance(relation, Table):
+            self._own(name, constraint_names(relation.constraints))
 
-    def _join_schemas(self) -> None:
-        """Note the new objects as members of their schemas; most operations make several in one schema."""
-        for member in self._joined:
-            schema = member[1].schema or ""
-            members = self.members_of.get(schema, _NO_MEMBERS)
-            self.members_of = self.members_of.set(schema, members.set(member, True))
-        self._joined.clear()
+    def _unlist(self, name: Name, relation: Relation) -> None:
+        self._unlink(name, links(relation))
+        if isinstance(relation, Table):
+            self._disown(name, constraint_names(relation.constraints))
 
-    def _relink(self, name: Name, old: Relation, new: Relation) -> None:
-        if isinstance(old, Table) and isinstance(new, Table):
-            gone, come = table_changes(old, new)
-        else:
-            gone, come = links(old), links(new)
-        if gone != come:
-            lost = gone - come
-            if lost:
-                # What changed may be named by a part that did not.
-                self._unlink(name, lost - links(new))
+    def _relist(self, name: Name, old: Relation, new: Relation) -> None:
+        if not isinstance(old, Table) or not isinstance(new, Table):
+            self._unlist(name, old)
+            self._list(name, new)
+            return
+        gone, come = table_changes(old, new)
+        # What changed may be named by a part that did not.
+        lost = gone - come
+        if lost:
+            self._unlink(name, lost - links(new))
+        if come:
             self._link(name, come - gone)
+        if old.constraints is not new.constraints:
+            earlier, later = changed_parts(old.constraints, new.constraints)
+            if earlier:
+                kept = set(constraint_names(new.constraints))
+                self._disown(name, [each for each in constraint_names(earlier) if each not in kept])
+            self._own(name, constraint_names(later))
 
     def _link(self, name: Name, found: Iterable[Link]) -> None:
         for where, key in found:
             kept: Map[Name, tuple[Name, ...]] = getattr(self, where)
-            names = kept.get(key, ())
-            place = bisect_left(names, name)
-            if place == len(names) or names[place] != name:
+            names = kept.get(key)
+            if names is None:
+                setattr(self, where, kept.set(key, (name,)))
+            elif name not in names:
+                place = bisect_left(names, name)
                 setattr(self, where, kept.set(key, (*names[:place], name, *names[place:])))
 
     def _unlink(self, name: Name, found: Iterable[Link]) -> None:
         for where, key in found:
             kept: Map[Name, tuple[Name, ...]] = getattr(self, where)
-            names = tuple(other for other in kept.get(key, ()) if other != name)
+            names = tuple([other for other in kept.get(key, ()) if other != name])
             if names:
                 setattr(self, where, kept.set(key, names))
             elif key in kept:
                 setattr(self, where, kept.delete(key))
+
+    def _own(self, owner: Name, names: Sequence[str]) -> None:
+        """List the names of constraints as their table's (or domain's); a new table brings many at once."""
+        if not names:
+            return
+        schema, owners = owner.schema, (owner,)
+        kept = self.owners_of_constraint.mutate()
+        for name in names:
+            key = (schema, name)
+            others = kept.get(key)
+            kept[key] = owners if others is None else tuple(sorted({*others, owner}))
+        self.owners_of_constraint = kept.finish()
+
+    def _disown(self, owner: Name, names: Sequence[str]) -> None:
+        for name in names:
+            key = (owner.schema, name)
+            others = tuple([other for other in self.owners_of_constraint.get(key, ()) if other != owner])
+            if others:
+                self.owners_of_constraint = self.owners_of_constraint.set(key, others)
+            elif key in self.owners_of_constraint:
+                self.owners_of_constraint = self.owners_of_constraint.delete(key)

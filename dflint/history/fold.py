@@ -13,7 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 from msgspec.structs import replace
 
-from dflint.history.replay import apply
+from dflint.history.draft import Draft
+from dflint.history.replay import advance
 from dflint.model.catalog import UNKNOWN, Catalog
 from dflint.model.context import Context, Knowledge
 from dflint.model.migration import Runner, Section, Span, Statement
@@ -66,6 +67,7 @@ class Fold:
 
     def __init__(self, *, runner: Runner, version: int, knowledge: Knowledge, catalog: Catalog) -> None:
         self.catalog = catalog
+        self._draft = Draft(catalog, version)
         self.session = Session()
         self.transaction = _AUTOCOMMIT
         self._runner = runner
@@ -208,7 +210,7 @@ class Fold:
                 control(self, operation)
             return
         before = self.catalog
-        after = apply(operation, before, self.session, self._version, context.statement.operations)
+        after = advance(self._draft, operation, self.session, context.statement.operations)
         if after is not before:
             if kind in _CREATING:
                 self._note_created(operation)
@@ -256,6 +258,7 @@ class Fold:
         return _Saved(name, self.catalog, self.session, self._lasting, self._created, self._maybe_created)
 
     def _restore(self, saved: _Saved) -> None:
+        self._draft.reset(saved.catalog)
         self.catalog, self.session, self._lasting = saved.catalog, saved.session, saved.lasting
         self._created, self._maybe_created = saved.created, saved.maybe_created
 

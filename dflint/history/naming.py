@@ -70,7 +70,7 @@ def index_name(
         if draft.relations.get(qualified) is None:
             if constraints is None:
                 return name
-            if qualified not in draft.owners_of_constraint and name not in constraints:
+            if (table.schema, name) not in draft.owners_of_constraint and name not in constraints:
                 return name
         number += 1
         name = object_name(table.name, middle, f"{label}{number}")
@@ -81,7 +81,7 @@ def constraint_name(
 ) -> str:
     """A name for a constraint that no known constraint of its table's (or domain's) schema has, nor ``constraints``."""
     number, name = 0, object_name(owner.name, middle, label)
-    while name in constraints or Name(owner.schema, name) in draft.owners_of_constraint:
+    while name in constraints or (owner.schema, name) in draft.owners_of_constraint:
         number += 1
         name = object_name(owner.name, middle, f"{label}{number}")
     return name

@@ -203,7 +203,7 @@ def _rename_schema(draft: Draft, old: str, new: str) -> None:
     if draft.schemas.get(new) or draft.schemas.get(old, True) is None or old == new:
         raise Refused
     draft.put_schema(new, True)
-    for where, member in list(draft.members_of.get(old, ())):
+    for where, member in draft.members(old):
         moved = Name(new, member.name)
         if where == "relations" and draft.known(member) is not None:
             move_relation(draft, member, moved)

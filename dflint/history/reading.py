@@ -8,7 +8,6 @@ from dflint.model.catalog import UNKNOWN, Catalog, Relation, Table, Unknown
 from dflint.model.expressions import Type
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
-from dflint.model.session import Session
 
 Touched = tuple[str, Name | str]
 
@@ -21,6 +20,7 @@ class Reader:
     """A catalog being changed, as far as it is read; `Draft` changes it. The attributes are the catalog's.
 
     Attributes:
+        catalog: what the changes since start from.
         path: the session's search_path.
         version: server major version.
         together: every operation of the statement that the operation is part of, if the caller said.
@@ -30,7 +30,7 @@ class Reader:
     __slots__ = (
         "_announced",
         "_changed",
-        "_joined",
+        "_temporary",
         "catalog",
         "children_of",
         "closed",
@@ -38,7 +38,6 @@ class Reader:
         "extensions",
         "incomplete",
         "indexes_of",
-        "members_of",
         "others",
         "owners_of_constraint",
         "path",
@@ -54,10 +53,18 @@ class Reader:
         "version",
     )
 
-    def __init__(self, catalog: Catalog, session: Session, version: int) -> None:
-        self.catalog = catalog
-        self.path = session.search_path
+    def __init__(self, catalog: Catalog, version: int) -> None:
         self.version = version
+        self.path: tuple[str, ...] = ()
+        self.together: Sequence[Operation] = ()
+        self.touched: set[Touched] | None = None
+        # False: no relation of pg_temp can be known, so that resolving need not look there.
+        self._temporary = bool(catalog.relations)
+        self.reset(catalog)
+
+    def reset(self, catalog: Catalog) -> None:
+        """Go on from ``catalog``; what was changed and not finished is thrown away."""
+        self.catalog = catalog
         self.closed = catalog.closed
         self.incomplete = catalog.incomplete
         self.schemas = catalog.schemas
@@ -73,12 +80,8 @@ class Reader:
         self.users_of_type = catalog.users_of_type
         self.users_of_routine = catalog.users_of_routine
         self.owners_of_constraint = catalog.owners_of_constraint
-        self.members_of = catalog.members_of
-        self.together: Sequence[Operation] = ()
-        self.touched: set[Touched] | None = None
         self._announced: Table | None = None
         self._changed = False
-        self._joined: list[tuple[str, Name]] = []
 
     # --- names ----------------------------------------------------------------------------------------------------
 
@@ -89,14 +92,18 @@ class Reader:
         announced = self._announced
         if announced is not None and announced.name.name == name.name:
             return announced.name
-        if len(self.path) == 1 and "pg_temp" not in self.members_of:
+        if self._temporary:
+            temporary = Name("pg_temp", name.name)
+            if self.relations.get(temporary) is not None:
+                return temporary
+        if len(self.path) == 1:
             return Name(self.path[0], name.name)
         candidate: Name | None = None
-        for schema in ("pg_temp", *self.path):
+        for schema in self.path:
             qualified = Name(schema, name.name)
             found = self.relations.get(qualified, UNKNOWN)
             if found is UNKNOWN:
-                if candidate is None and not self.closed and schema != "pg_temp":
+                if candidate is None and not self.closed:
                     candidate = qualified
             elif found is not None:
                 return qualified

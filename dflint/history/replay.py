@@ -66,35 +66,40 @@ def apply(
         together: all operations of the statement, this one included. PostgreSQL lets the objects of one DROP list
             depend on each other; where this is left out, a DROP that is a clause is taken to be one of a list.
     """
+    return advance(Draft(catalog, version), operation, session, together)
+
+
+def advance(draft: Draft, operation: Operation, session: Session, together: Sequence[Operation] = ()) -> Catalog:
+    """As `apply`, for who goes through a history: the draft, which has nothing unfinished, goes along."""
     function = _FUNCTIONS.get(type(operation))
     if function is None:
-        return catalog
-    draft = Draft(catalog, session, version)
+        return draft.catalog
+    draft.path = session.search_path
     draft.together = together
-    if operation.conditional:
-        draft.touched = set()
+    draft.touched = set() if operation.conditional else None
     try:
         function(draft, operation)
     except Refused:
-        return catalog
+        draft.undo()
+        return draft.catalog
     if operation.conditional:
-        keep_common(catalog, draft)
+        keep_common(draft.catalog, draft)
     return draft.finish()
 
 
 def replay(operations: Iterable[Operation], catalog: Catalog, session: Session, version: int) -> Catalog:
     """The catalog after all ``operations``, under one session state."""
+    draft = Draft(catalog, version)
     for operation in operations:
-        catalog = apply(operation, catalog, session, version)
-    return catalog
+        advance(draft, operation, session)
+    return draft.catalog
 
 
 def end_session(catalog: Catalog, session: Session, version: int) -> Catalog:
     """The catalog after the session has ended: its temporary relations are gone."""
-    names = [name for where, name in catalog.members_of.get("pg_temp", ()) if where == "relations"]
-    if not names:
-        return catalog
-    draft = Draft(catalog, session, version)
+    draft = Draft(catalog, version)
+    draft.path = session.search_path
+    names = [name for where, name in draft.members("pg_temp") if where == "relations"]
     drop_relations(draft, names, cascade=True)
     return draft.finish()
 

@@ -33,7 +33,7 @@ def drop_schema(draft: Draft, name: str, *, cascade: bool) -> None:
     """DROP SCHEMA; with CASCADE everything known in it goes, and what depends on that."""
     if draft.schemas.get(name, True) is None or (draft.closed and name not in draft.schemas):
         raise Refused
-    members = list(draft.members_of.get(name, ()))
+    members = draft.members(name)
     if members and not cascade:
         raise Refused
     drop_relations(draft, [member for where, member in members if where == "relations"], cascade=True)

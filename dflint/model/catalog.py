@@ -275,8 +275,7 @@ class Catalog(Struct, frozen=True):
     dependents_of: Map[Name, tuple[Name, ...]] = Map()
     users_of_type: Map[Name, tuple[Name, ...]] = Map()
     users_of_routine: Map[Name, tuple[Name, ...]] = Map()
-    owners_of_constraint: Map[Name, tuple[Name, ...]] = Map()
-    members_of: Map[str, Map[tuple[str, Name], bool]] = Map()
+    owners_of_constraint: Map[tuple[str | None, str], tuple[Name, ...]] = Map()
 
     @classmethod
     def unknown(cls) -> Catalog:

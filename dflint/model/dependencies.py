@@ -9,13 +9,13 @@ A *link* is one entry of a reverse map: the map's name and the key under which t
 - ``users_of_type``: type (or relation used as a row type) -> relations with a column of that type or made of it, and
   domains and ranges over it;
 - ``users_of_routine``: trigger function -> relations with such a trigger;
-- ``owners_of_constraint``: schema and name of a constraint without index -> tables and domains that have it;
-- ``members_of``: schema -> what it holds, as (name of the catalog's map, name).
+- ``owners_of_constraint``: (schema, name) of a constraint without index -> tables and domains that have it. Its keys
+  are no names of objects and are many, so it is kept apart from the links.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from immutables import Map
@@ -41,7 +41,6 @@ from dflint.model.schema import Column, Constraint
 Link = tuple[str, Name]
 K = TypeVar("K")
 P = TypeVar("P")
-V = TypeVar("V")
 
 _SEQUENCE_FUNCTIONS = frozenset({"nextval", "currval", "setval"})
 
@@ -52,7 +51,7 @@ def links(relation: Relation) -> set[Link]:
     if isinstance(relation, Table):
         column_links(relation.columns, found)
         if relation.constraints:
-            constraint_links(relation.name.schema, relation.constraints, found)
+            constraint_links(relation.constraints, found)
         if relation.triggers:
             trigger_links(relation.triggers, found)
         for parent in relation.parents:
@@ -79,7 +78,6 @@ def type_links(kind: UserType) -> set[Link]:
     """Every link of a type that is not a relation."""
     found: set[Link] = set()
     if isinstance(kind, Domain):
-        constraint_links(kind.name.schema, kind.constraints, found)
         if is_user_type(kind.type):
             found.add(("users_of_type", kind.type.name))
     elif isinstance(kind, RangeType) and kind.subtype is not None and is_user_type(kind.subtype):
@@ -97,13 +95,16 @@ def column_links(columns: Iterable[Column], found: set[Link]) -> None:
             found.update(("dependents_of", sequence) for sequence in sequences_named(default))
 
 
-def constraint_links(schema: str | None, constraints: Iterable[Constraint], found: set[Link]) -> None:
-    """Add what constraints name, and where their own names are listed (that of one with an index is the index's)."""
+def constraint_links(constraints: Iterable[Constraint], found: set[Link]) -> None:
+    """Add the tables that constraints reference."""
     for constraint in constraints:
         if constraint.references is not None:
             found.add(("dependents_of", constraint.references))
-        if constraint.name is not None and constraint.index is None:
-            found.add(("owners_of_constraint", Name(schema, constraint.name)))
+
+
+def constraint_names(constraints: Iterable[Constraint]) -> list[str]:
+    """The names that constraints take in their schema; that of one with an index is the index's."""
+    return [c.name for c in constraints if c.index is None and c.name is not None]
 
 
 def trigger_links(triggers: Iterable[Trigger], found: set[Link]) -> None:
@@ -167,8 +168,11 @@ def parse_name(text: str) -> Name | None:
     return Name(parts[0] if len(parts) == 2 else None, parts[-1])
 
 
-def _changed_parts(old: tuple[P, ...], new: tuple[P, ...]) -> tuple[tuple[P, ...], tuple[P, ...]]:
+def changed_parts(old: tuple[P, ...], new: tuple[P, ...]) -> tuple[tuple[P, ...], tuple[P, ...]]:
     """Both without the items they share at the beginning: an added column is found without looking into the others."""
+    place = len(old)
+    if new[:place] == old:
+        return (), new[place:]
     place = 0
     for one, other in zip(old, new, strict=False):
         if one is not other:
@@ -184,13 +188,13 @@ def table_changes(old: Table, new: Table) -> tuple[set[Link], set[Link]]:
     gone: set[Link] = set()
     come: set[Link] = set()
     if old.columns is not new.columns:
-        before, after = _changed_parts(old.columns, new.columns)
+        before, after = changed_parts(old.columns, new.columns)
         column_links(before, gone)
         column_links(after, come)
     if old.constraints is not new.constraints:
-        earlier, later = _changed_parts(old.constraints, new.constraints)
-        constraint_links(old.name.schema, earlier, gone)
-        constraint_links(new.name.schema, later, come)
+        earlier, later = changed_parts(old.constraints, new.constraints)
+        constraint_links(earlier, gone)
+        constraint_links(later, come)
     if old.triggers is not new.triggers:
         trigger_links(old.triggers, gone)
         trigger_links(new.triggers, come)
@@ -205,31 +209,23 @@ def with_reverse_maps(catalog: Catalog) -> Catalog:
         "dependents_of": {},
         "users_of_type": {},
         "users_of_routine": {},
-        "owners_of_constraint": {},
     }
-    members: dict[str, dict[tuple[str, Name], bool]] = {}
+    owners: dict[tuple[str | None, str], set[Name]] = {}
     for name, relation in catalog.relations.items():
         if relation is not None:
-            members.setdefault(name.schema or "", {})["relations", name] = True
             for kind, key in links(relation):
                 listed[kind].setdefault(key, []).append(name)
+            for constraint in constraint_names(relation.constraints) if isinstance(relation, Table) else ():
+                owners.setdefault((name.schema, constraint), set()).add(name)
     for name, found in catalog.types.items():
         if found is not None:
-            members.setdefault(name.schema or "", {})["types", name] = True
             for kind, key in type_links(found):
                 listed[kind].setdefault(key, []).append(name)
-    for name, routines in catalog.routines.items():
-        if routines:
-            members.setdefault(name.schema or "", {})["routines", name] = True
-    maps: dict[str, Map[Name, tuple[Name, ...]]] = {}
-    for kind, found_links in listed.items():
-        entries: dict[Name, tuple[Name, ...]] = {}
-        for key, names in found_links.items():
-            entries[key] = tuple(sorted(names))
-        maps[kind] = _map(entries)
-    members_of = _map({schema: _map(found_members) for schema, found_members in members.items()})
-    return replace(catalog, members_of=members_of, **maps)
+            for constraint in constraint_names(found.constraints) if isinstance(found, Domain) else ():
+                owners.setdefault((name.schema, constraint), set()).add(name)
+    maps = {kind: _sorted_map(found_links) for kind, found_links in listed.items()}
+    return replace(catalog, owners_of_constraint=_sorted_map(owners), **maps)
 
 
-def _map(entries: dict[K, V]) -> Map[K, V]:
-    return Map(list(entries.items()))
+def _sorted_map(entries: Mapping[K, Iterable[Name]]) -> Map[K, tuple[Name, ...]]:
+    return Map([(key, tuple(sorted(names))) for key, names in entries.items()])
