@@ -39,12 +39,12 @@ def judge_in_processes(run: Run, histories: Sequence[History], processes: int) -
         shares[lightest].append(index)
         loads[lightest] += weights[index]
     children = [_Child(_judging(run, histories, share)) for share in shares[1:] if share]
-    results = list(_judging(run, histories, shares[0])())
+    (results,) = _judging(run, histories, shares[0])()
     for child in children:
-        results += child.results()
+        results.update(child.only())
     outcome = Outcome()
-    for _, part in sorted(results, key=lambda result: result[0]):
-        outcome.add(part)
+    for index in range(len(histories)):
+        outcome.add(results[index])
     return outcome
 
 
@@ -61,10 +61,10 @@ def _weight(history: History) -> int:
 
 def _judging(
     run: Run, histories: Sequence[History], share: Sequence[int]
-) -> Callable[[], Iterator[tuple[int, Outcome]]]:
-    def work() -> Iterator[tuple[int, Outcome]]:
-        for index in share:
-            yield index, run.one(histories[index])
+) -> Callable[[], Iterator[dict[int, Outcome]]]:
+    def work() -> Iterator[dict[int, Outcome]]:
+        # All at once: a child that writes while nobody reads would stand still.
+        yield {index: run.one(histories[index]) for index in share}
 
     return work
 
@@ -118,11 +118,11 @@ class _Child:
                 raise value
             yield value
 
-    def results(self) -> list[Any]:
-        """All values."""
-        values = list(self.stream())
+    def only(self) -> Any:
+        """The only value."""
+        (value,) = self.stream()
         self.finish()
-        return values
+        return value
 
     def finish(self) -> None:
         """Wait for its end."""

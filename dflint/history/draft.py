@@ -82,7 +82,8 @@ class Draft(Reader):
             self.touched.add(("relations", name))
         self.relations = self.relations.set(name, relation)
         if old is None or old is self._announced:
-            self._announced = None
+            if old is not None:
+                self._announced = None
             if name.schema == "pg_temp":
                 self._temporary = True
             self._list(name, relation)

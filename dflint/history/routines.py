@@ -32,6 +32,7 @@ def create_routine(draft: Draft, operation: CreateRoutine) -> None:
         body=operation.body,
         references=_references(operation.references),
         body_understood=operation.body_understood,
+        inlined=operation.inlined,
     )
     known = draft.routines.get(name) or ()
     same = find(known, input_types(operation.parameters))

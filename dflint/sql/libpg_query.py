@@ -113,6 +113,8 @@ class LibPgQuery:
                 function = getattr(library, f"pg_query_free_{name}_result")
                 function.argtypes = (result,)
                 function.restype = None
+            library.pg_query_parse_opts.argtypes = (ctypes.c_char_p, ctypes.c_int)
+            library.pg_query_parse_opts.restype = _ParseResult
         except (OSError, AttributeError) as error:
             raise ParserUnavailable(f"libpg_query cannot be loaded from {path}: {error}", remedy=_REMEDY) from error
         self._library = library
@@ -130,13 +132,14 @@ class LibPgQuery:
             tokens = [(token.start, token.end) for token in self.scan(b"select 1 -- x")]
             comments = {token.code for token in self.scan(b"-- x\n/* y */")}
             bodies = self.parse_plpgsql(b"DO $$ begin perform 1; end $$")
+            assignment = self.parse_plpgsql_expression(b"v := 1", 3)
         except (GrammarError, ValueError, KeyError) as error:
             raise ParserUnavailable(f"libpg_query fails its self-test: {error!r}", remedy=_REMEDY) from error
         if version // 10_000 != GRAMMAR or (tokens != [(0, 6), (7, 8), (9, 13)] or comments != COMMENT_TOKENS):
             raise ParserUnavailable(
                 f"libpg_query has another ABI or grammar than expected (version {version})", remedy=_REMEDY
             )
-        if b"PLpgSQL_function" not in bodies:
+        if b"PLpgSQL_function" not in bodies or b"PLAssignStmt" not in assignment:
             raise ParserUnavailable("libpg_query cannot parse PL/pgSQL", remedy=_REMEDY)
 
     def parse(self, text: bytes) -> bytes:
@@ -183,6 +186,28 @@ class LibPgQuery:
             return functions.replace(b",{}}", b",{}").replace(b"[{}}", b"[{}")
         finally:
             self._library.pg_query_free_plpgsql_parse_result(result)
+
+    def parse_plpgsql_expression(self, text: bytes, mode: int) -> bytes:
+        """Parse an expression or assignment of PL/pgSQL into the JSON of a ``SelectStmt`` or ``PLAssignStmt``.
+
+        Args:
+            text: as it stands in the JSON of `parse_plpgsql`.
+            mode: the ``parseMode`` it has there.
+
+        Raises:
+            GrammarError: the grammar rejects it.
+            TooDeep: as for `parse`.
+        """
+        if len(text) > _DEPTH_LIMIT and _possible_depth(text) > _DEPTH_LIMIT:
+            raise TooDeep
+        result = self._library.pg_query_parse_opts(text, mode)
+        try:
+            if result.error:
+                raise _grammar_error(result.error.contents, text)
+            tree: bytes = result.tree
+            return tree
+        finally:
+            self._free_parse(result)
 
     def scan(self, text: bytes) -> list[Token]:
         """All tokens, comments included, in order.

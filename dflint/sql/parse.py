@@ -21,6 +21,26 @@ if TYPE_CHECKING:
 
 _decode: Callable[[bytes], Node] = msgspec.json.decode
 
+
+class _Outline(msgspec.Struct):
+    """A statement of a parse tree, not yet decoded."""
+
+    stmt: msgspec.Raw
+    stmt_location: int = 0
+    stmt_len: int = 0
+
+
+class _Tree(msgspec.Struct):
+    """A parse tree whose statements are not yet decoded."""
+
+    stmts: list[_Outline]
+
+
+_decode_outline = msgspec.json.Decoder(_Tree).decode
+
+#: Bytes of text from which statements are decoded one by one.
+_LARGE = 50_000
+
 _TOO_DEEP = "nests too deep to be analysed"
 
 #: White space and comments before a statement. (Nested comments end early here; the offset is then a little too low.)
@@ -95,8 +115,10 @@ class Parser:
         return self._piecewise(masked, start)
 
     def _whole(self, piece: bytes, base: int) -> list[Statement]:
-        tree = _decode(self.library.parse(piece))
         library = self.library
+        if len(piece) > _LARGE:
+            return self._one_by_one(library.parse(piece), base, len(piece))
+        tree = _decode(library.parse(piece))
         statements: list[Statement] = []
         length = len(piece)
         for index, raw in enumerate(tree["stmts"]):
@@ -106,6 +128,15 @@ class Parser:
             statements.append(
                 Statement(index, base + start, base + (start + size if size else length), operations, base)
             )
+        return statements
+
+    def _one_by_one(self, tree: bytes, base: int, length: int) -> list[Statement]:
+        """The statements of a large text, so that only one of them is held as a tree at any time."""
+        statements: list[Statement] = []
+        for index, raw in enumerate(_decode_outline(tree).stmts):
+            end = raw.stmt_location + raw.stmt_len if raw.stmt_len else length
+            operations = build(_decode(bytes(raw.stmt)), self.library)
+            statements.append(Statement(index, base + raw.stmt_location, base + end, operations, base))
         return statements
 
     def _piecewise(self, piece: bytes, base: int) -> list[Statement]:

@@ -25,6 +25,8 @@ _CHECKS: Mapping[str, Mapping[str, str]] = {
         "type-change-narrows": "type_change_narrows",
         "type-change-of-used-column": "type_change_of_used_column",
         "type-change-of-default": "type_change_of_default",
+    },
+    "enums": {
         "enum-value-used-in-transaction": "enum_value_used_in_transaction",
     },
 }

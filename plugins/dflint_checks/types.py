@@ -1,8 +1,8 @@
-"""Checks about the types of columns, and about enum types."""
+"""Checks about ALTER COLUMN … TYPE."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Literal, NamedTuple
 
 from dflint.model.catalog import EnumType, Table, View
@@ -10,17 +10,15 @@ from dflint.model.context import Context, Hit
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
-from dflint.model.operations.tables import AddCheck, AddColumn, AlterColumnType, CreateTable, SetColumnDefault
-from dflint.model.schema import Column, Constraint
+from dflint.model.operations.tables import AlterColumnType
+from dflint.model.schema import Column
 
 _ZONES = frozenset({"timestamp", "timestamptz"})
 _INTEGERS = ("int2", "int4", "int8")
 _TEXTS = frozenset({"text", "varchar", "bpchar"})
 _FLOATS = ("float4", "float8")
+_TIMES = frozenset({*_ZONES, "time", "timetz"})
 _MICROSECONDS = 6
-
-
-# --- ALTER COLUMN … TYPE --------------------------------------------------------------------------------------------
 
 
 def type_change_rewrites(operation: Operation, context: Context) -> Hit | None:
@@ -93,9 +91,8 @@ def _loss(old: Type, new: Type, *, explicit: bool) -> _Loss | None:
         return _Loss("the time of day is lost")
     elif target in ("time", "timetz") and source in _ZONES:
         return _Loss("the date is lost")
-    elif target in (*_ZONES, "time", "timetz") and source in (*_ZONES, "time", "timetz"):
-        if _precision(new) < _precision(old):
-            return _Loss("fractions of a second are rounded away")
+    elif {source, target} <= _TIMES and _precision(new) < _precision(old):
+        return _Loss("fractions of a second are rounded away")
     return None
 
 
@@ -154,11 +151,11 @@ def type_change_of_used_column(operation: Operation, context: Context) -> Hit | 
     for name in context.catalog.dependents_of.get(table.name, ()):
         view = context.catalog.relation(name)
         if isinstance(view, View):
-            certain = _view_uses(view, table.name, operation.column)
-            if certain is not None:
+            uses = _view_uses(view, table.name, operation.column)
+            if uses is not False:
                 kind = "materialized view" if view.materialized else "view"
                 because = f"whether the {kind} {name} uses {operation.target}.{operation.column}"
-                return Hit(values={"user": f"the {kind} {name}"}, certain=certain, because=because)
+                return Hit(values={"user": f"the {kind} {name}"}, certain=uses is True, because=because)
     return None
 
 
@@ -177,15 +174,19 @@ def _user_in_table(table: Table, column: str, context: Context) -> str | None:
 
 
 def _view_uses(view: View, table: Name, column: str) -> bool | None:
-    """Whether a view uses the column: None for no, False for perhaps."""
+    """Whether a view uses that column of a table that it reads; None when that cannot be told."""
     query = view.query
-    if query.mentions is None:
-        return False
-    everything = "*" in query.mentions
-    if column not in query.mentions and not everything:
+    for name, source in query.columns:
+        if name == "*" and source in (None, table):
+            return None if source is None else True
+        if source == Name(str(table), column):
+            return True
+    # A relation's name where a column may stand is its whole row.
+    if query.mentions is None or "*" in query.mentions or any(read.name in query.mentions for read in query.reads):
         return None
-    # A name alone does not say which of several relations it belongs to. And * meant the columns of then.
-    return not everything and set(query.reads) == {table}
+    if column not in query.mentions:
+        return False
+    return True if len(query.reads) == 1 else None
 
 
 def type_change_of_default(operation: Operation, context: Context) -> Hit | None:
@@ -199,6 +200,10 @@ def type_change_of_default(operation: Operation, context: Context) -> Hit | None
         return None
     name = context.catalog.resolve_type(operation.type.name, context.session.search_path)
     if not isinstance(context.catalog.types.get(name), EnumType) or operation.using is None:
+        return None
+    given = column.default.type
+    if given is not None and context.catalog.resolve_type(given.name, context.session.search_path) == name:
+        # A default written as the enum was only coerced to text, and the server takes that coercion off again.
         return None
     return Hit()
 
@@ -229,145 +234,3 @@ def _only_casts(expr: Expr, column: str) -> bool:
     while expr.kind == "cast" and expr.args:
         expr = expr.args[0]
     return _is_column(expr, column)
-
-
-# --- enums ----------------------------------------------------------------------------------------------------------
-
-#: Statements that end the transaction.
-_ENDS = frozenset({"commit", "rollback", "prepare_transaction"})
-#: PostgreSQL 17 knows that nobody else can see a type made in the same transaction.
-_SAME_TRANSACTION = 17
-
-
-def enum_value_used_in_transaction(operation: Operation, context: Context) -> Hit | None:
-    """ALTER TYPE … ADD VALUE, and a later statement of the same transaction needs the value."""
-    value, target = getattr(operation, "value", None), operation.target
-    if not isinstance(value, str) or target is None:
-        return None
-    enum = context.catalog.resolve_type(target, context.session.search_path)
-    if context.version >= _SAME_TRANSACTION and _made_in_transaction(enum, context):
-        return None
-    columns = _enum_columns(enum, context)
-    for later in _rest_of_transaction(context):
-        use = _use(later, value, enum, columns, context)
-        if use is not None:
-            return Hit(
-                values={"value": value, "use": _spelled(later)},
-                certain=use,
-                because=f"whether '{value}' is among the values that it names",
-            )
-    return None
-
-
-def _made_in_transaction(enum: Name, context: Context) -> bool:
-    return any(
-        earlier.operation.kind == "create_enum"
-        and earlier.operation.target is not None
-        and context.catalog.resolve_type(earlier.operation.target, earlier.session.search_path) == enum
-        for earlier in context.earlier
-    )
-
-
-def _rest_of_transaction(context: Context) -> Iterator[Operation]:
-    for statement in context.following:
-        for later in statement.operations:
-            if later.kind in _ENDS:
-                return
-            yield later
-
-
-def _enum_columns(enum: Name, context: Context) -> dict[Name, frozenset[str]]:
-    """The columns of that type, by table."""
-    found: dict[Name, frozenset[str]] = {}
-    for user in context.catalog.users_of_type.get(enum, ()):
-        table = context.catalog.table(user)
-        if isinstance(table, Table):
-            found[user] = frozenset(
-                column.name for column in table.columns if column.type is not None and column.type.name == enum
-            )
-    return found
-
-
-def _use(
-    later: Operation, value: str, enum: Name, columns: dict[Name, frozenset[str]], context: Context
-) -> bool | None:
-    """Whether a statement needs the value: None for no, False for perhaps."""
-    own = _own_enum_columns(later, enum, context)
-    if later.target is not None:
-        own |= columns.get(context.resolve(later.target), frozenset())
-    expressions = list(_expressions(later))
-    for expr in expressions:
-        if _means(expr, value, enum, own, context):
-            return True
-    written = {*getattr(later, "assigned", ()), *getattr(later, "columns", ())} if _writes(later) else set()
-    if own & written or (later.kind == "insert" and own and not written):
-        return False
-    return None
-
-
-def _writes(later: Operation) -> bool:
-    return later.kind in ("insert", "update", "merge", "copy")
-
-
-def _own_enum_columns(later: Operation, enum: Name, context: Context) -> frozenset[str]:
-    """Columns of the type that the statement itself defines."""
-    new: tuple[Column, ...] = ()
-    if isinstance(later, AddColumn):
-        new = (later.column,)
-    elif isinstance(later, CreateTable):
-        new = later.columns
-    return frozenset(column.name for column in new if column.type is not None and _is_enum(column.type, enum, context))
-
-
-def _is_enum(type_: Type, enum: Name, context: Context) -> bool:
-    return context.catalog.resolve_type(type_.name, context.session.search_path) == enum
-
-
-def _expressions(later: Operation) -> Iterator[Expr]:
-    """The expressions of a statement, a default as a comparison with its column."""
-    if isinstance(later, AddColumn):
-        yield from _of_columns((later.column,))
-    elif isinstance(later, CreateTable):
-        yield from _of_columns(later.columns)
-        yield from _of_constraints(later.constraints)
-    elif isinstance(later, SetColumnDefault):
-        yield _assigned(later.column, later.default)
-    elif isinstance(later, AddCheck):
-        yield from _of_constraints((later.constraint,))
-    where = getattr(later, "where", None)
-    if isinstance(where, Expr):
-        yield where
-
-
-def _of_columns(columns: Iterable[Column]) -> Iterator[Expr]:
-    for column in columns:
-        if column.default is not None:
-            yield _assigned(column.name, column.default)
-        yield from _of_constraints(column.constraints)
-
-
-def _of_constraints(constraints: Iterable[Constraint]) -> Iterator[Expr]:
-    return (constraint.expression for constraint in constraints if constraint.expression is not None)
-
-
-def _assigned(column: str, default: Expr) -> Expr:
-    return Expr("operator", Name(None, "="), (Expr("column", Name(None, column)), default))
-
-
-def _means(expr: Expr, value: str, enum: Name, columns: frozenset[str], context: Context) -> bool:
-    """Whether the expression has the value as one of that type: cast to it, or next to a column of it."""
-    for part in expr.walk():
-        if part.kind == "cast" and part.type is not None and _is_enum(part.type, enum, context):
-            if any(each.kind == "constant" and each.value == value for each in part.args):
-                return True
-        elif part.kind in ("operator", "in", "between") and any(
-            each.kind == "column" and each.name is not None and each.name.name in columns for each in part.args
-        ):
-            if any(each.kind == "constant" and each.value == value for each in part.walk()):
-                return True
-    return False
-
-
-def _spelled(later: Operation) -> str:
-    words = later.kind.replace("_", " ").upper()
-    return words if later.target is None else f"{words} on {later.target}"

@@ -24,7 +24,8 @@ def of(default: Expr | None, catalog: Catalog | None = None, new: Column | None 
     [
         (None, "none"),
         (constant("1"), "constant"),
-        (Expr("null"), "constant"),
+        (Expr("null"), "none"),
+        (Expr("cast", args=(Expr("null"),), type=builtin("text")), "none"),
         (EMPTY_JSON, "constant"),
         (NOW, "stable"),
         (call("now", schema="pg_catalog"), "stable"),

@@ -70,11 +70,8 @@ class Judge:
                     for notice in cut.notices
                     if notice.rule == rule and (raised := self.rulebook.remark(rule, notice.message)) is not None
                 ]
-        found += [
-            Found(text.text.rstrip().count(b"\n") + 1, raised)
-            for raised in self.rulebook.judge(fold.end_of_run())
-            if raised.rule.id == rule
-        ]
+        last = len(example.sql.rstrip().splitlines())
+        found += [Found(last, raised) for raised in self.rulebook.judge(fold.end_of_run()) if raised.rule.id == rule]
         return found
 
     def _line(self, text: SourceText, context: Context, raised: Raised) -> int:

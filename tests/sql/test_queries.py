@@ -30,7 +30,21 @@ def test_a_query_as_a_whole() -> None:
         functions=names("count", "lower"),
         writes=names("old"),
         locks_rows=True,
+        mentions=("id", "name"),
     )
+
+
+@pytest.mark.parametrize(
+    ("sql", "mentioned"),
+    [
+        ("SELECT 1", ()),
+        ("SELECT a.*, b.c FROM a, b", ("*", "c")),
+        ("SELECT 1 FROM a JOIN b USING (x, y) WHERE z > 0", ("x", "y", "z")),
+        ("SELECT x FROM a NATURAL JOIN b", None),
+    ],
+)
+def test_columns_that_a_query_mentions(sql: str, mentioned: tuple[str, ...] | None) -> None:
+    assert query(tree(sql)).mentions == mentioned
 
 
 @pytest.mark.parametrize(

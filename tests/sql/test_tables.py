@@ -394,7 +394,7 @@ def test_create_table_as() -> None:
         " AS SELECT a FROM s.u WITH NO DATA"
     ) == CreateTableAs(
         target=Name(None, "t"),
-        query=Query(reads=(Name("s", "u"),), columns=(("a", Name("s.u", "a")),)),
+        query=Query(reads=(Name("s", "u"),), columns=(("a", Name("s.u", "a")),), mentions=("a",)),
         column_names=("x",),
         persistence="temporary",
         if_not_exists=True,
@@ -417,7 +417,7 @@ def test_create_materialized_view() -> None:
         "CREATE MATERIALIZED VIEW IF NOT EXISTS m (x) WITH (fillfactor = 10) TABLESPACE fast AS SELECT 1 WITH NO DATA"
     ) == CreateMaterializedView(
         target=Name(None, "m"),
-        query=Query(columns=(("?column?", None),)),
+        query=Query(columns=(("?column?", None),), mentions=()),
         column_names=("x",),
         if_not_exists=True,
         with_data=False,

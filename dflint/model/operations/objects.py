@@ -390,6 +390,7 @@ class CreateRoutine(Operation, frozen=True, kw_only=True):
         references: what the body's statements would do, where it could be parsed; they do not run now.
         body_understood: False where the body, or part of it, could not be read (other language, dynamic SQL).
         configuration: SET name = value clauses.
+        inlined: the expression that PostgreSQL puts in the place of a call, for an SQL function that is nothing else.
     """
 
     target: Name
@@ -413,6 +414,7 @@ class CreateRoutine(Operation, frozen=True, kw_only=True):
     sql_body: bool = False
     references: tuple[Operation, ...] = ()
     body_understood: bool = True
+    inlined: Expr | None = None
 
     @property
     def kind(self) -> str:

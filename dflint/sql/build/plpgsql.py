@@ -1,23 +1,29 @@
 """PL/pgSQL bodies: the statements inside, as operations.
 
-libpg_query parses PL/pgSQL's own grammar; the SQL inside it goes through the same builders as any other SQL.
+libpg_query parses PL/pgSQL's own grammar; the SQL inside it goes through the same builders as any other SQL. What the
+reader knows of PL/pgSQL's statements is one table, `FIELDS`: a statement or a field that is not there makes the body
+not understood.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
+import re
+from collections.abc import Callable, Sequence
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from dflint.model.operations.base import Opaque, Operation
-from dflint.model.operations.data import DynamicSql
+from dflint.model.operations.data import DoBlock, DynamicSql, Select
 from dflint.model.operations.session import Commit, Rollback
-from dflint.model.quoting import quote_identifier, quote_literal
-from dflint.sql.build.nodes import Node, Unread, const_value, single, strings
+from dflint.sql.build.constant_strings import constant_string
+from dflint.sql.build.nodes import Node, Unread, single
 from dflint.sql.build.statements import build
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
+
+_decode: Callable[[bytes], Any] = msgspec.json.decode
+_TOO_DEEP: Final = "nests too deep to be analysed"
 
 
 class Body(NamedTuple):
@@ -34,42 +40,96 @@ class Body(NamedTuple):
 
 def dollar_quoted(text: str) -> str:
     """The text as a dollar-quoted string."""
-    tag = "body"
-    while f"${tag}$" in text:
+    tag = "$body"
+    # Without the closing sign: a text that ends in it would make one with the sign that follows.
+    while tag in text:
         tag += "_"
-    return f"${tag}${text}${tag}$"
+    return f"{tag}${text}{tag}$"
 
 
-def read_body(statement: str, library: LibPgQuery, inside: str) -> Body:
+def read_body(heads: Sequence[str], body: str, library: LibPgQuery, inside: Literal["do", "routine"]) -> Body:
     """The operations of a PL/pgSQL body.
 
     Args:
-        statement: a complete DO, CREATE FUNCTION or CREATE PROCEDURE statement.
+        heads: what stands before the body, a DO, CREATE FUNCTION or CREATE PROCEDURE statement up to AS; further ones
+            are tried when a variable's type, which libpg_query cannot look up, hinders it with the first.
         inside: what the operations' ``inside`` is to say.
     """
     try:
-        functions = msgspec.json.decode(library.parse_plpgsql(statement.encode()))
+        functions = _parse(heads, body, library)
     except GrammarError as error:
-        return Body((), f"PL/pgSQL: {error.message}")
+        return Body((), _refusal(error))
     except (TooDeep, RecursionError):
-        return Body((), "PL/pgSQL: nests too deep to be analysed")
+        return Body((), f"PL/pgSQL: {_TOO_DEEP}")
     reader = _Reader(library, inside)
     try:
         for function in functions:
-            if "PLpgSQL_function" in function and "action" in function["PLpgSQL_function"]:
-                reader.one(function["PLpgSQL_function"]["action"], conditional=False)
+            reader.function(function["PLpgSQL_function"], body)
     except Unread as unread:
         return Body(tuple(reader.operations), f"PL/pgSQL: {unread} is not known")
+    except RecursionError:
+        return Body(tuple(reader.operations), f"PL/pgSQL: {_TOO_DEEP}")
     except (KeyError, TypeError, ValueError) as error:
         return Body(tuple(reader.operations), f"PL/pgSQL: an unexpected shape: {error!r}")
-    return Body(tuple(reader.operations))
+    return Body(tuple(reader.operations), reader.problem)
 
 
-#: Statements that run no SQL of their own but expressions.
-_WITHOUT_SQL = frozenset(
-    """PLpgSQL_stmt_exit PLpgSQL_stmt_return PLpgSQL_stmt_return_next PLpgSQL_stmt_raise PLpgSQL_stmt_assert
-    PLpgSQL_stmt_getdiag PLpgSQL_stmt_fetch PLpgSQL_stmt_close PLpgSQL_stmt_assign""".split()
+def doubts(operations: Sequence[Operation]) -> str:
+    """Why it is not known all that these operations do; "" when it is."""
+    for operation in operations:
+        if isinstance(operation, DynamicSql):
+            return "it runs SQL that is not constant"
+        if isinstance(operation, Opaque) or (isinstance(operation, DoBlock) and not operation.understood):
+            return operation.reason
+    return ""
+
+
+def _parse(heads: Sequence[str], body: str, library: LibPgQuery) -> list[Node]:
+    """The functions of a body.
+
+    Raises:
+        GrammarError: the body is not PL/pgSQL, or no attempt could do without its types.
+    """
+    try:
+        functions: list[Node] = _decode(library.parse_plpgsql((heads[0] + dollar_quoted(body)).encode()))
+        return functions
+    except GrammarError as error:
+        if not _is_limit(error.message):
+            raise
+        from dflint.sql.build.declarations import with_known_types
+
+        for shape in ("record", "text"):
+            changed = with_known_types(body, library, shape)
+            for head in heads:
+                try:
+                    functions = _decode(library.parse_plpgsql((head + dollar_quoted(changed)).encode()))
+                except GrammarError:
+                    continue
+                return functions
+        raise
+
+
+#: Parts of messages about what libpg_query cannot look up without a catalog; any other is PL/pgSQL's own.
+_LIMITS: Final = (
+    "Not implemented",
+    "has pseudo-type",
+    "is not a known variable",
+    "is not a scalar variable",
+    "multiple-item INTO list",
+    "pseudo-type",
+    "must be a record variable",
+    "collations are not supported by type",
 )
+
+
+def _is_limit(message: str) -> bool:
+    return any(part in message for part in _LIMITS)
+
+
+def _refusal(error: GrammarError) -> str:
+    if _is_limit(error.message):
+        return f"PL/pgSQL: a type of the catalog is needed to read it ({error.message})"
+    return f"PL/pgSQL rejects it: {error.message}"
 
 
 class _Reader:
@@ -78,106 +138,162 @@ class _Reader:
     def __init__(self, library: LibPgQuery, inside: str) -> None:
         self._library = library
         self._inside = inside
+        self._datums: list[Node] = []
+        #: Labels of blocks an EXIT may have left, and "" for a RETURN: what follows may not run.
+        self._left: set[str] = set()
         self.operations: list[Operation] = []
+        self.problem = ""
 
-    def one(self, wrapped: Node, *, conditional: bool) -> None:
+    def function(self, function: Node, body: str) -> None:
+        """Read the declarations, then the statements."""
+        self._datums = function.get("datums", [])
+        action = function["action"]
+        begin = single(action)[1].get("lineno", 0)
+        for datum in self._datums:
+            variable = datum.get("PLpgSQL_var")
+            if variable is not None and "default_val" in variable:
+                line = variable.get("lineno", 0)
+                # Declared after the outermost BEGIN: in a block that may stand in a branch.
+                self.expression(variable["default_val"], line, line > begin)
+            record = datum.get("PLpgSQL_rec")
+            if record is not None and _may_have_default(record, body):
+                self.problem = f"PL/pgSQL: the initial value of {record['refname']} is not read"
+        self.one(action, False)
+
+    def one(self, wrapped: Node, conditional: bool) -> None:
         """Read one statement.
 
         Raises:
-            Unread: it is of an unknown kind.
+            Unread: it is of an unknown kind, or holds something unknown.
         """
         kind, node = single(wrapped)
-        if kind in _WITHOUT_SQL:
-            return
-        read = _READERS.get(kind)
-        if read is None:
+        fields = FIELDS.get(kind)
+        if fields is None:
             raise Unread(kind.removeprefix("PLpgSQL_stmt_"))
-        read(self, node, conditional)
-
-    def all(self, statements: Sequence[Node], *, conditional: bool) -> None:
-        """Read several."""
-        for statement in statements:
-            self.one(statement, conditional=conditional)
+        if not node.keys() <= fields.keys():
+            raise Unread(", ".join(sorted(node.keys() - fields.keys())))
+        line = node.get("lineno", 0)
+        if self._left:
+            conditional = True
+        for key, read in fields.items():
+            if read is not None and key in node:
+                read(self, node[key], line, conditional)
+        special = _SPECIAL.get(kind)
+        if special is not None:
+            special(self, node, line, conditional)
 
     # --- structure ------------------------------------------------------------------------------------------------
 
-    def block(self, node: Node, conditional: bool) -> None:
+    def body(self, statements: list[Node], _line: int, _conditional: bool) -> None:
+        """Statements that may run, or not."""
+        for statement in statements:
+            self.one(statement, True)
+
+    def branches(self, branches: list[Node], line: int, conditional: bool) -> None:
+        """ELSIF and WHEN: a condition and statements."""
+        for wrapped in branches:
+            kind, branch = single(wrapped)
+            if not branch.keys() <= BRANCHES[kind]:
+                raise Unread(", ".join(sorted(branch.keys() - BRANCHES[kind])))
+            # A condition is only looked at when those before it were not met.
+            self.expression(branch["cond" if "cond" in branch else "expr"], branch.get("lineno", line), True)
+            self.body(branch.get("stmts", []), line, conditional)
+
+    def block(self, node: Node, line: int, conditional: bool) -> None:
         """BEGIN … EXCEPTION … END; a handler runs only after an error."""
-        self.all(node.get("body", ()), conditional=conditional)
-        handlers = node.get("exceptions", {}).get("PLpgSQL_exception_block", {})
-        for handler in handlers.get("exc_list", ()):
-            self.all(handler["PLpgSQL_exception"].get("action", ()), conditional=True)
+        for statement in node.get("body", ()):
+            self.one(statement, conditional)
+        if "exceptions" in node:
+            for handler in node["exceptions"]["PLpgSQL_exception_block"]["exc_list"]:
+                self.body(handler["PLpgSQL_exception"].get("action", []), line, conditional)
+        self._left.discard(node.get("label", "-"))
 
-    def branch(self, node: Node, _conditional: bool) -> None:
-        """IF and CASE."""
-        self.all(node.get("then_body", ()), conditional=True)
-        for branch in node.get("elsif_list", ()):
-            self.all(branch["PLpgSQL_if_elsif"].get("stmts", ()), conditional=True)
-        self.all(node.get("else_body", ()), conditional=True)
-        for branch in node.get("case_when_list", ()):
-            self.all(branch["PLpgSQL_case_when"].get("stmts", ()), conditional=True)
-        self.all(node.get("else_stmts", ()), conditional=True)
+    def exit(self, node: Node, _line: int, _conditional: bool) -> None:
+        """EXIT and CONTINUE: only a named one can leave a block that is no loop."""
+        if "label" in node and "is_exit" in node:
+            self._left.add(node["label"])
 
-    def loop(self, node: Node, conditional: bool) -> None:
-        """Loops of all kinds: the query runs, the body perhaps."""
-        query = node.get("query")
-        if query is not None:
-            self._sql(query, node, conditional)
-        self.all(node.get("body", ()), conditional=True)
+    def end_loop(self, node: Node, _line: int, _conditional: bool) -> None:
+        """Behind a loop its label means nothing any more."""
+        self._left.discard(node.get("label", "-"))
 
-    def dynamic_loop(self, node: Node, conditional: bool) -> None:
-        """FOR … IN EXECUTE."""
-        self._dynamic(node["query"], node, conditional)
-        self.all(node.get("body", ()), conditional=True)
+    def leave(self, _node: Node, _line: int, _conditional: bool) -> None:
+        """RETURN: nothing behind it is sure to run."""
+        self._left.add("")
 
-    # --- statements -----------------------------------------------------------------------------------------------
+    # --- SQL ------------------------------------------------------------------------------------------------------
 
-    def sql(self, node: Node, conditional: bool) -> None:
-        """An SQL statement, PERFORM, CALL."""
-        self._sql(node["sqlstmt"] if "sqlstmt" in node else node["expr"], node, conditional)
+    def sql(self, wrapped: Node, line: int, conditional: bool) -> None:
+        """An SQL statement."""
+        self._keep(self._built(wrapped["PLpgSQL_expr"]["query"]), line, conditional, self._inside)
 
-    def dynamic(self, node: Node, conditional: bool) -> None:
-        """EXECUTE."""
-        self._dynamic(node["query"], node, conditional)
-
-    def query_or_dynamic(self, node: Node, conditional: bool) -> None:
-        """RETURN QUERY and OPEN."""
-        if "dynquery" in node:
-            self._dynamic(node["dynquery"], node, conditional)
-        elif "query" in node:
-            self._sql(node["query"], node, conditional)
-
-    def commit(self, node: Node, conditional: bool) -> None:
-        """COMMIT in a DO block or procedure."""
-        self._keep([Commit(chain=node.get("chain", False))], node, conditional, self._inside)
-
-    def rollback(self, node: Node, conditional: bool) -> None:
-        """ROLLBACK in a DO block or procedure."""
-        self._keep([Rollback(chain=node.get("chain", False))], node, conditional, self._inside)
-
-    def _sql(self, wrapped: Node, node: Node, conditional: bool) -> None:
-        text = wrapped["PLpgSQL_expr"]["query"]
-        self._keep(self._built(text), node, conditional, self._inside)
-
-    def _dynamic(self, wrapped: Node, node: Node, conditional: bool) -> None:
-        source = wrapped["PLpgSQL_expr"]["query"]
-        text = self._constant(source)
+    def dynamic(self, wrapped: Node, line: int, conditional: bool) -> None:
+        """The string of an EXECUTE."""
+        expression = wrapped["PLpgSQL_expr"]
+        text = self._constant(expression)
         if text is None:
-            self._keep([DynamicSql(text=source)], node, conditional, self._inside)
+            self._keep([DynamicSql(text=expression["query"])], line, conditional, self._inside)
         else:
-            self._keep(self._built(text), node, conditional, "execute")
+            inside = "execute" if self._inside == "do" else self._inside
+            self._keep(self._built(text), line, conditional, inside)
+
+    def expression(self, wrapped: Node, line: int, conditional: bool) -> None:
+        """An expression or assignment: a query, kept when it reads a relation or (in a DO block) calls a function."""
+        expression = wrapped["PLpgSQL_expr"]
+        text = expression["query"]
+        lower = text.lower()
+        if "from" not in lower and "table" not in lower and ("(" not in text or self._inside == "routine"):
+            return
+        try:
+            (raw,) = _decode(self._library.parse_plpgsql_expression(text.encode(), expression["parseMode"]))["stmts"]
+        except GrammarError as error:
+            self._keep([Opaque(reason=error.message)], line, conditional, self._inside)
+            return
+        except (TooDeep, RecursionError):
+            self._keep([Opaque(reason=_TOO_DEEP)], line, conditional, self._inside)
+            return
+        kind, node = single(raw["stmt"])
+        select = {"SelectStmt": node["val"]} if kind == "PLAssignStmt" else raw["stmt"]
+        self._keep(
+            [
+                operation
+                for operation in build(select, self._library)
+                if not isinstance(operation, Select) or operation.query.reads or operation.query.functions
+            ],
+            line,
+            conditional,
+            self._inside,
+        )
+
+    def expressions(self, items: list[Node], line: int, conditional: bool) -> None:
+        """Parameters of RAISE, values of USING."""
+        for item in items:
+            option = item.get("PLpgSQL_raise_option")
+            self.expression(item if option is None else option["expr"], line, conditional)
+
+    def cursor(self, node: Node, line: int, conditional: bool) -> None:
+        """OPEN of, or a loop over, a cursor whose declaration has the query."""
+        if "query" not in node and "dynquery" not in node:
+            self.sql(self._datums[node["curvar"]]["PLpgSQL_var"]["cursor_explicit_expr"], line, conditional)
+
+    def commit(self, node: Node, line: int, conditional: bool) -> None:
+        """COMMIT in a DO block or procedure."""
+        self._keep([Commit(chain="chain" in node)], line, conditional, self._inside)
+
+    def rollback(self, node: Node, line: int, conditional: bool) -> None:
+        """ROLLBACK in a DO block or procedure."""
+        self._keep([Rollback(chain="chain" in node)], line, conditional, self._inside)
 
     def _built(self, text: str) -> list[Operation]:
         try:
-            tree = msgspec.json.decode(self._library.parse(text.encode()))
+            tree = _decode(self._library.parse(text.encode()))
         except GrammarError as error:
             return [Opaque(reason=error.message)]
         except (TooDeep, RecursionError):
-            return [Opaque(reason="nests too deep to be analysed")]
+            return [Opaque(reason=_TOO_DEEP)]
         return [operation for raw in tree["stmts"] for operation in build(raw["stmt"], self._library)]
 
-    def _keep(self, operations: Sequence[Operation], node: Node, conditional: bool, inside: str) -> None:
-        line = node.get("lineno", 0)
+    def _keep(self, operations: Sequence[Operation], line: int, conditional: bool, inside: str) -> None:
         for operation in operations:
             self.operations.append(
                 replace(
@@ -189,76 +305,106 @@ class _Reader:
                 )
             )
 
-    def _constant(self, source: str) -> str | None:
+    def _constant(self, expression: Node) -> str | None:
         """The string that an EXECUTE expression always gives; None when it depends on anything."""
+        query = expression["query"]
+        if "'" not in query and "$" not in query:
+            return None
         try:
-            tree = msgspec.json.decode(self._library.parse(b"SELECT " + source.encode()))
-            (target,) = tree["stmts"][0]["stmt"]["SelectStmt"]["targetList"]
+            tree = _decode(self._library.parse_plpgsql_expression(query.encode(), expression["parseMode"]))
+            select = tree["stmts"][0]["stmt"]["SelectStmt"]
+            if "fromClause" in select or "whereClause" in select:
+                return None
+            (target,) = select["targetList"]
             return constant_string(target["ResTarget"]["val"])
         except (GrammarError, TooDeep, RecursionError, KeyError, ValueError, IndexError):
             return None
 
 
-_READERS: dict[str, Callable[[_Reader, Node, bool], None]] = {
-    "PLpgSQL_stmt_block": _Reader.block,
-    "PLpgSQL_stmt_if": _Reader.branch,
-    "PLpgSQL_stmt_case": _Reader.branch,
-    "PLpgSQL_stmt_loop": _Reader.loop,
-    "PLpgSQL_stmt_while": _Reader.loop,
-    "PLpgSQL_stmt_fori": _Reader.loop,
-    "PLpgSQL_stmt_fors": _Reader.loop,
-    "PLpgSQL_stmt_forc": _Reader.loop,
-    "PLpgSQL_stmt_foreach_a": _Reader.loop,
-    "PLpgSQL_stmt_dynfors": _Reader.dynamic_loop,
-    "PLpgSQL_stmt_execsql": _Reader.sql,
-    "PLpgSQL_stmt_perform": _Reader.sql,
-    "PLpgSQL_stmt_call": _Reader.sql,
-    "PLpgSQL_stmt_dynexecute": _Reader.dynamic,
-    "PLpgSQL_stmt_return_query": _Reader.query_or_dynamic,
-    "PLpgSQL_stmt_open": _Reader.query_or_dynamic,
-    "PLpgSQL_stmt_commit": _Reader.commit,
-    "PLpgSQL_stmt_rollback": _Reader.rollback,
+def _may_have_default(record: Node, body: str) -> bool:
+    """Whether a record is declared with an initial value, which libpg_query does not give."""
+    number = record.get("lineno", 0)
+    if not number:
+        return False
+    line = body.split("\n")[number - 1].lower()
+    if "=" not in line and "default" not in line:
+        return False
+    declared = rf"\b{re.escape(record['refname'].lower())}\"?\s+(?!in\s)[^;=]*?(?:=|\bdefault\b)"
+    return re.search(declared, line) is not None
+
+
+_Read = Callable[[_Reader, Any, int, bool], None]
+
+_ROLES: Final[dict[str, _Read]] = {
+    "expression": _Reader.expression,
+    "expressions": _Reader.expressions,
+    "sql": _Reader.sql,
+    "dynamic": _Reader.dynamic,
+    "body": _Reader.body,
+    "branches": _Reader.branches,
 }
 
+#: One kind of statement a line, with its fields and the roles of those that hold something to read, in the order in
+#: which they run. All have a ``lineno``.
+_TEXT: Final = """
+block label body exceptions
+assign varno expr=expression
+if cond=expression then_body=body elsif_list=branches else_body=body
+case t_expr=expression t_varno case_when_list=branches have_else else_stmts=body
+loop label body=body
+while label cond=expression body=body
+fori label var lower=expression upper=expression step=expression reverse body=body
+fors label var query=sql body=body
+forc label var curvar argquery=expression body=body
+foreach_a label varno slice expr=expression body=body
+dynfors label var params=expressions query=dynamic body=body
+exit is_exit label cond=expression
+return expr=expression
+return_next expr=expression
+return_query query=sql params=expressions dynquery=dynamic
+raise elog_level condname message params=expressions options=expressions
+assert cond=expression message=expression
+execsql sqlstmt=sql into strict target
+dynexecute params=expressions query=dynamic into strict target
+getdiag is_stacked diag_items
+open curvar cursor_options argquery=expression query=sql params=expressions dynquery=dynamic
+fetch target curvar direction how_many expr=expression is_move returns_multiple_rows
+close curvar
+perform expr=sql
+call expr=sql is_call target
+commit chain
+rollback chain
+"""
 
-def constant_string(node: Node) -> str | None:
-    """The value of an expression made of constants: literals, ``||``, format(), quote_ident(), quote_literal()."""
-    kind, content = single(node)
-    if kind == "A_Const":
-        return None if "isnull" in content else const_value(content)
-    if kind == "TypeCast":
-        return constant_string(content["arg"])
-    if kind == "A_Expr" and strings(content["name"]) == ["||"] and "lexpr" in content:
-        left, right = constant_string(content["lexpr"]), constant_string(content["rexpr"])
-        return None if left is None or right is None else left + right
-    if kind == "FuncCall":
-        values = [constant_string(arg) for arg in content.get("args", ())]
-        known = [value for value in values if value is not None]
-        if known and len(known) == len(values):
-            return _constant_call(strings(content["funcname"])[-1], known)
-    return None
+
+def _read_table(text: str) -> dict[str, dict[str, _Read | None]]:
+    table: dict[str, dict[str, _Read | None]] = {}
+    for line in text.strip().splitlines():
+        kind, *words = line.split()
+        fields: dict[str, _Read | None] = {"lineno": None}
+        for word in words:
+            key, _, role = word.partition("=")
+            fields[key] = _ROLES[role] if role else None
+        table[f"PLpgSQL_stmt_{kind}"] = fields
+    return table
 
 
-def _constant_call(name: str, args: list[str]) -> str | None:
-    if name == "quote_ident" and len(args) == 1 and args[0]:
-        return quote_identifier(args[0])
-    if name == "quote_literal" and len(args) == 1:
-        return quote_literal(args[0])
-    return _formatted(args[0], iter(args[1:])) if name == "format" else None
+FIELDS: Final = _read_table(_TEXT)
+BRANCHES: Final = {
+    "PLpgSQL_if_elsif": frozenset({"lineno", "cond", "stmts"}),
+    "PLpgSQL_case_when": frozenset({"lineno", "expr", "stmts"}),
+}
 
-
-def _formatted(template: str, args: Iterator[str]) -> str | None:
-    """What format() gives; None for anything but plain %s, %I, %L and %%."""
-    pieces = template.split("%")
-    text = pieces[0]
-    rest = iter(pieces[1:])
-    for piece in rest:
-        if piece == "":  # %%: the piece between the two signs
-            text += "%" + next(rest, "")
-            continue
-        value = next(args, None)
-        if value is None or piece[0] not in "sIL":
-            return None
-        text += value if piece[0] == "s" else quote_identifier(value) if piece[0] == "I" else quote_literal(value)
-        text += piece[1:]
-    return text
+#: What a kind does besides what its fields say.
+_SPECIAL: Final[dict[str, _Read]] = {
+    "PLpgSQL_stmt_block": _Reader.block,
+    "PLpgSQL_stmt_exit": _Reader.exit,
+    "PLpgSQL_stmt_return": _Reader.leave,
+    "PLpgSQL_stmt_open": _Reader.cursor,
+    "PLpgSQL_stmt_forc": _Reader.cursor,
+    "PLpgSQL_stmt_commit": _Reader.commit,
+    "PLpgSQL_stmt_rollback": _Reader.rollback,
+    **{
+        f"PLpgSQL_stmt_{kind}": _Reader.end_loop for kind in ("loop", "while", "fori", "fors", "foreach_a", "dynfors")
+    },
+}

@@ -11,7 +11,7 @@ from typing import Final
 from dflint.model.expressions import Expr
 from dflint.model.names import Name
 from dflint.model.schema import Query
-from dflint.sql.build.nodes import Node, Unread, claim, column_name, qualified, relation, single
+from dflint.sql.build.nodes import Node, Unread, claim, column_name, qualified, relation, single, string
 from dflint.sql.build.query_fields import COMMON_TABLE_EXPR, FIELDS, WITH_CLAUSE
 
 #: A node to visit: its type, its content, and the WITH names in scope.
@@ -22,7 +22,7 @@ _NO_NAMES: Final[frozenset[str]] = frozenset()
 class _Found:
     """What a walk has found so far; dictionaries as sets that keep the order."""
 
-    __slots__ = ("columns", "functions", "locks_rows", "reads", "writes")
+    __slots__ = ("columns", "functions", "locks_rows", "natural", "reads", "writes")
 
     def __init__(self) -> None:
         self.reads: dict[Name, None] = {}
@@ -30,6 +30,7 @@ class _Found:
         self.writes: dict[Name, None] = {}
         self.columns: dict[Name, None] = {}
         self.locks_rows = False
+        self.natural = False
 
 
 def query(node: Node) -> Query:
@@ -41,8 +42,15 @@ def query(node: Node) -> Query:
     from dflint.sql.build.output_columns import output_columns
 
     found = _walk(node)
+    # Which columns NATURAL JOIN compares, the text does not say.
+    named = None if found.natural else tuple(dict.fromkeys(name.name for name in found.columns))
     return Query(
-        tuple(found.reads), output_columns(node), tuple(found.functions), tuple(found.writes), found.locks_rows
+        tuple(found.reads),
+        output_columns(node),
+        tuple(found.functions),
+        tuple(found.writes),
+        found.locks_rows,
+        named,
     )
 
 
@@ -93,6 +101,10 @@ def _walk(node: Node) -> _Found:
             found.columns[column_name(content)] = None
         elif kind == "LockingClause":
             found.locks_rows = True
+        elif kind == "JoinExpr":
+            found.natural = found.natural or "isNatural" in content
+            for item in content.get("usingClause", ()):
+                found.columns[Name(None, string(item))] = None
         if followed:
             start = len(pending)
             if "withClause" in content:

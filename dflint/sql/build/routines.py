@@ -7,10 +7,10 @@ from typing import Any, Literal
 
 import msgspec
 
-from dflint.model.expressions import Type
+from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
-from dflint.model.operations.base import Opaque, Operation
-from dflint.model.operations.data import Call, DoBlock
+from dflint.model.operations.base import Operation
+from dflint.model.operations.data import Call, DoBlock, Select
 from dflint.model.operations.objects import (
     AlterOther,
     AlterPolicy,
@@ -37,14 +37,14 @@ from dflint.sql.build.nodes import (
     type_name,
 )
 from dflint.sql.build.object_names import object_kind, object_with_arguments
-from dflint.sql.build.plpgsql import Body, dollar_quoted, read_body
-from dflint.sql.build.queries import reads
+from dflint.sql.build.plpgsql import Body, doubts, read_body
+from dflint.sql.build.queries import contents
 from dflint.sql.build.statements import build
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
 
 # --- functions and procedures -----------------------------------------------------------------------------------------
 
-_CREATE = frozenset("is_procedure replace funcname parameters returnType options sql_body".split())
+CREATE_FUNCTION_STMT = frozenset("is_procedure replace funcname parameters returnType options sql_body".split())
 _MODES: dict[str, Literal["in", "out", "inout", "variadic", "table"]] = {
     "FUNC_PARAM_DEFAULT": "in",
     "FUNC_PARAM_IN": "in",
@@ -53,12 +53,12 @@ _MODES: dict[str, Literal["in", "out", "inout", "variadic", "table"]] = {
     "FUNC_PARAM_VARIADIC": "variadic",
     "FUNC_PARAM_TABLE": "table",
 }
-_PARAMETER = frozenset("name argType mode defexpr location".split())
+FUNCTION_PARAMETER = frozenset("name argType mode defexpr location".split())
 
 
 def create_routine(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """CREATE FUNCTION and CREATE PROCEDURE. The statements of the body are references: they do not run now."""
-    claim(node, _CREATE)
+    claim(node, CREATE_FUNCTION_STMT)
     attributes = _attributes(node.get("options", ()))
     parameters = tuple([_parameter(wrapped["FunctionParameter"]) for wrapped in node.get("parameters", ())])
     returns = type_name(node["returnType"]) if "returnType" in node else None
@@ -78,13 +78,51 @@ def create_routine(node: Node, library: LibPgQuery) -> Sequence[Operation]:
             sql_body="sql_body" in node,
             references=found.operations,
             body_understood=not found.problem,
+            inlined=_inlined(node, body, returns, attributes, library),
             **attributes,
         )
     ]
 
 
+#: What the SELECT of a function that can be inlined consists of.
+_SELECT_EXPRESSION = frozenset({"targetList", "limitOption", "op"})
+
+
+def _inlined(
+    node: Node, body: str | None, returns: Type | None, attributes: dict[str, Any], library: LibPgQuery
+) -> Expr | None:
+    """The expression of an SQL function that is one SELECT without FROM, or one RETURN."""
+    barred = attributes.get("strict") or attributes.get("security_definer") or "configuration" in attributes
+    if attributes["language"] != "sql" or returns is None or returns.setof or barred or node.get("is_procedure"):
+        return None
+    if body is None:
+        value = node["sql_body"].get("ReturnStmt", {}).get("returnval") if "sql_body" in node else None
+    else:
+        value = _selected(body, library)
+    try:
+        found = None if value is None else expression(value)
+    except (Unread, RecursionError):
+        return None
+    return None if found is None or any(part.kind == "subquery" for part in found.walk()) else found
+
+
+def _selected(body: str, library: LibPgQuery) -> Node | None:
+    """The only value of a body that is one SELECT and nothing else."""
+    if body.lstrip()[:6].lower() != "select":
+        return None
+    try:
+        statements = msgspec.json.decode(library.parse(body.encode()))["stmts"]
+    except (GrammarError, TooDeep, RecursionError):
+        return None
+    select = statements[0]["stmt"].get("SelectStmt") if len(statements) == 1 else None
+    if select is None or not select.keys() <= _SELECT_EXPRESSION or len(select.get("targetList", ())) != 1:
+        return None
+    value: Node | None = select["targetList"][0]["ResTarget"].get("val")
+    return value
+
+
 def _parameter(node: Node) -> Parameter:
-    claim(node, _PARAMETER)
+    claim(node, FUNCTION_PARAMETER)
     return Parameter(
         node.get("name"),
         type_name(node["argType"]),
@@ -98,9 +136,7 @@ def _attributes(options: Sequence[Node]) -> dict[str, Any]:
     found: dict[str, Any] = {"source": []}
     configuration: list[tuple[str, str | None]] = []
     for wrapped in options:
-        option = wrapped["DefElem"]
-        name = option["defname"]
-        arg = option.get("arg")
+        name, arg = _option(wrapped)
         if name == "as":
             found["source"] = strings(arg["List"]["items"])
         elif name == "set":
@@ -110,7 +146,7 @@ def _attributes(options: Sequence[Node]) -> dict[str, Any]:
         elif name in _TEXT_OPTIONS:
             found[name] = constant_text(arg).lower() if name == "language" else constant_text(arg)
         elif name in _FLAGS:
-            found[_FLAGS[name]] = constant_text(arg) == "true" if arg is not None else False
+            found[_FLAGS[name]] = constant_text(arg) == "true"
         elif name != "transform":
             raise Unread(f"routine option {name}")
     if configuration:
@@ -122,9 +158,28 @@ _TEXT_OPTIONS = frozenset({"language", "volatility", "parallel", "cost", "rows"}
 _FLAGS = {"strict": "strict", "security": "security_definer", "leakproof": "leakproof", "window": "window"}
 
 
+_OPTION = frozenset("defname arg defaction location".split())
+
+
+def _option(wrapped: Node) -> tuple[str, Any]:
+    """Name and value of an option; the value None where it has none."""
+    option = wrapped["DefElem"]
+    if not option.keys() <= _OPTION:
+        claim(option, _OPTION)
+    return option["defname"], option.get("arg")
+
+
+VARIABLE_SET_STMT = frozenset("kind name args jumble_args is_local location".split())
+_KINDS = frozenset("VAR_SET_VALUE VAR_SET_DEFAULT VAR_SET_CURRENT VAR_SET_MULTI VAR_RESET VAR_RESET_ALL".split())
+
+
 def _setting(node: Node) -> tuple[str, str | None]:
+    """A SET or RESET clause; None where it gives no value of its own, the name ``all`` for RESET ALL."""
+    claim(node, VARIABLE_SET_STMT)
+    if node["kind"] not in _KINDS:
+        raise Unread(node["kind"])
     values = [constant_text(arg) for arg in node.get("args", ())]
-    return node["name"], ", ".join(values) if values else None
+    return node.get("name", "all"), ", ".join(values) if values else None
 
 
 def _references(
@@ -140,7 +195,9 @@ def _references(
     if body is None:
         return Body((), "the body is not in the migration")
     if language == "plpgsql":
-        return read_body(_header(node, parameters, returns) + dollar_quoted(body), library, "routine")
+        heads = [_header(node, parameters, returns, unknown) for unknown in ("text", "record_")]
+        found = read_body(heads if heads[0] != heads[1] else heads[:1], body, library, "routine")
+        return Body(_in_routine(found.operations), found.problem or doubts(found.operations))
     if language == "sql":
         return _sql_body(body, library)
     return Body((), f"the language {language} is not read")
@@ -149,11 +206,23 @@ def _references(
 def _standard_body(wrapped: Node, library: LibPgQuery) -> Body:
     """RETURN expression, or BEGIN ATOMIC statements END."""
     kind, content = single(wrapped)
-    if kind == "ReturnStmt":
-        return Body(())
-    statements = [item for outer in content.get("items", ()) for item in outer["List"].get("items", ())]
-    built = [op for item in statements if "ReturnStmt" not in item for op in build(item, library)]
-    return _understood(built)
+    if kind == "List":
+        statements = [item for outer in content.get("items", ()) for item in outer["List"].get("items", ())]
+    else:
+        statements = [wrapped]
+    return _understood([operation for item in statements for operation in _standard_statement(item, library)])
+
+
+RETURN_STMT = frozenset({"returnval"})
+
+
+def _standard_statement(wrapped: Node, library: LibPgQuery) -> Sequence[Operation]:
+    kind, content = single(wrapped)
+    if kind != "ReturnStmt":
+        return build(wrapped, library)
+    claim(content, RETURN_STMT)
+    found = contents(content["returnval"])
+    return [Select(query=found)] if found.reads or found.functions else []
 
 
 def _sql_body(body: str, library: LibPgQuery) -> Body:
@@ -166,58 +235,71 @@ def _sql_body(body: str, library: LibPgQuery) -> Body:
     return _understood([op for raw in tree["stmts"] for op in build(raw["stmt"], library)])
 
 
-def _understood(built: list[Operation]) -> Body:
-    opaque = next((op.reason for op in built if isinstance(op, Opaque)), "")
-    return Body(tuple([msgspec.structs.replace(op, at=-1, inside="routine") for op in built]), opaque)
+def _understood(built: Sequence[Operation]) -> Body:
+    return Body(_in_routine(built), doubts(built))
 
 
-def _header(node: Node, parameters: Sequence[Parameter], returns: Type | None) -> str:
-    """CREATE … AS with the parameters' names, so that the body's variables resolve.
+def _in_routine(built: Sequence[Operation]) -> tuple[Operation, ...]:
+    return tuple(
+        [
+            op if op.inside == "routine" and op.at < 0 else msgspec.structs.replace(op, at=-1, inside="routine")
+            for op in built
+        ]
+    )
 
-    Types that only a catalog knows are replaced: PL/pgSQL's grammar needs no more than their shape.
+
+def _header(node: Node, parameters: Sequence[Parameter], returns: Type | None, unknown: str) -> str:
+    """CREATE … AS with the routine's and the parameters' names, so that the body's variables resolve.
+
+    Types that only a catalog knows become ``unknown``: PL/pgSQL's grammar needs no more than their shape.
     """
     given = [
-        f"{'INOUT ' if p.mode == 'inout' else 'OUT ' if p.mode == 'out' else ''}"
-        f"{quote_identifier(p.name) if p.name else ''} {_shape(p.type)}"
+        f"{_MODE_WORDS[p.mode]}{quote_identifier(p.name) if p.name else ''} {_shape(p.type, unknown)}"
         for p in parameters
         if p.mode != "table"
     ]
-    head = f"({', '.join(given)})"
-    if node.get("is_procedure"):
-        return f"CREATE PROCEDURE p{head} LANGUAGE plpgsql AS "
-    table = [f"{quote_identifier(p.name or 'c')} {_shape(p.type)}" for p in parameters if p.mode == "table"]
+    # Variables may be written with the routine's name before them.
+    head = f"{quote_identifier(strings(node['funcname'])[-1])}({', '.join(given)})"
+    if "is_procedure" in node:
+        return f"CREATE PROCEDURE {head} LANGUAGE plpgsql AS "
+    table = [f"{quote_identifier(p.name or 'c')} {_shape(p.type, unknown)}" for p in parameters if p.mode == "table"]
     if table:
         result = f"RETURNS TABLE ({', '.join(table)})"
     elif returns is None:
         result = ""
     else:
-        result = f"RETURNS {'SETOF ' if returns.setof else ''}{_shape(returns)}"
-    return f"CREATE FUNCTION f{head} {result} LANGUAGE plpgsql AS "
+        result = f"RETURNS {'SETOF ' if returns.setof else ''}{_shape(returns, unknown)}"
+    return f"CREATE FUNCTION {head} {result} LANGUAGE plpgsql AS "
 
 
+_MODE_WORDS = {"in": "", "variadic": "", "inout": "INOUT ", "out": "OUT "}
 _SHAPES = frozenset({"trigger", "event_trigger", "void", "record", "bool", "int4", "int8", "text", "numeric", "jsonb"})
 
 
-def _shape(given: Type) -> str:
-    known = given.name.schema == "pg_catalog" and given.name.name in _SHAPES
-    return (given.name.name if known else "text") + "[]" * given.dimensions
+def _shape(given: Type, unknown: str) -> str:
+    if given.name.schema == "pg_catalog" and not given.reference:
+        shape = given.name.name if given.name.name in _SHAPES else "text"
+    else:
+        shape = "text" if given.dimensions or given.reference else unknown
+    return shape + "[]" * given.dimensions
 
 
-_ALTER = frozenset("objtype func actions".split())
+ALTER_FUNCTION_STMT = frozenset("objtype func actions".split())
 
 
 def alter_routine(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
-    """ALTER FUNCTION, PROCEDURE or ROUTINE attributes."""
-    claim(node, _ALTER)
+    """ALTER FUNCTION, PROCEDURE or ROUTINE attributes; settings are options named ``set.`` and the parameter."""
+    claim(node, ALTER_FUNCTION_STMT)
     options: list[tuple[str, str | None]] = []
-    for wrapped in node.get("actions", ()):
-        option = wrapped["DefElem"]
-        arg = option.get("arg")
-        if option["defname"] == "set":
-            name, value = _setting(arg["VariableSetStmt"]) if "name" in arg["VariableSetStmt"] else ("all", None)
-            options.append((f"set.{name}", value))
+    for wrapped in node["actions"]:
+        name, arg = _option(wrapped)
+        if name == "set":
+            variable, value = _setting(arg["VariableSetStmt"])
+            options.append((f"set.{variable}", value))
+        elif name == "support":
+            options.append((name, str(qualified(arg["List"]["items"]))))
         else:
-            options.append((option["defname"], constant_text(arg) if arg is not None else None))
+            options.append((name, constant_text(arg)))
     return [
         AlterRoutine(
             **object_with_arguments(node["func"]), object_kind=object_kind(node["objtype"]), options=tuple(options)
@@ -225,39 +307,48 @@ def alter_routine(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     ]
 
 
-_CALL = frozenset("funccall funcexpr outargs".split())
+#: The raw parser sets the first only.
+CALL_STMT = frozenset({"funccall"})
 
 
-def call(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
-    """CALL."""
-    claim(node, _CALL)
-    return [Call(target=qualified(node["funccall"]["funcname"]))]
+def call(node: Node, library: LibPgQuery) -> Sequence[Operation]:
+    """CALL; an argument that reads relations or calls functions is a query before it."""
+    claim(node, CALL_STMT)
+    written = node["funccall"]
+    target = Call(target=qualified(written["funcname"]))
+    if "args" not in written:
+        return [target]
+    found = contents({"FuncCall": written})
+    # The first function found is the procedure.
+    if not found.reads and len(found.functions) < 2:
+        return [target]
+    return [Select(query=msgspec.structs.replace(found, functions=found.functions[1:])), target]
 
 
-_DO = frozenset("args".split())
+DO_STMT = frozenset({"args"})
 
 
 def do_block(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """DO: the block, then the operations inside."""
-    claim(node, _DO)
+    claim(node, DO_STMT)
     language, body = "plpgsql", ""
-    for wrapped in node.get("args", ()):
-        option = wrapped["DefElem"]
-        if option["defname"] == "as":
-            body = constant_text(option["arg"])
-        elif option["defname"] == "language":
-            language = constant_text(option["arg"]).lower()
+    for wrapped in node["args"]:
+        name, arg = _option(wrapped)
+        if name == "as":
+            body = constant_text(arg)
+        elif name == "language":
+            language = constant_text(arg).lower()
         else:
-            raise Unread(f"DO option {option['defname']}")
+            raise Unread(f"DO option {name}")
     if language != "plpgsql":
         return [DoBlock(language=language, understood=False, reason=f"the language {language} is not read")]
-    found = read_body("DO " + dollar_quoted(body), library, "do")
+    found = read_body(("DO ",), body, library, "do")
     return [DoBlock(language=language, understood=not found.problem, reason=found.problem), *found.operations]
 
 
 # --- triggers ---------------------------------------------------------------------------------------------------------
 
-_TRIGGER = frozenset(
+CREATE_TRIG_STMT = frozenset(
     """isconstraint replace trigname relation funcname args row timing events columns whenClause transitionRels
     deferrable initdeferred constrrel""".split()
 )
@@ -268,7 +359,7 @@ _EVENTS = ((4, "insert"), (8, "delete"), (16, "update"), (32, "truncate"))
 
 def create_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """CREATE TRIGGER."""
-    claim(node, _TRIGGER)
+    claim(node, CREATE_TRIG_STMT)
     events = node.get("events", 0)
     return [
         CreateTrigger(
@@ -286,39 +377,47 @@ def create_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             deferrable=node.get("deferrable", False),
             initially_deferred=node.get("initdeferred", False),
             arguments=tuple(strings(node.get("args", ()))),
-            transition_tables=tuple([each["TriggerTransition"]["name"] for each in node.get("transitionRels", ())]),
+            transition_tables=tuple([_transition(each["TriggerTransition"]) for each in node.get("transitionRels", ())]),
         )
     ]
 
 
-_EVENT_TRIGGER = frozenset("trigname eventname whenclause funcname".split())
+TRIGGER_TRANSITION = frozenset({"name", "isNew", "isTable"})
+
+
+def _transition(node: Node) -> str:
+    claim(node, TRIGGER_TRANSITION)
+    return str(node["name"])
+
+
+CREATE_EVENT_TRIG_STMT = frozenset("trigname eventname whenclause funcname".split())
 
 
 def create_event_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """CREATE EVENT TRIGGER."""
-    claim(node, _EVENT_TRIGGER)
+    claim(node, CREATE_EVENT_TRIG_STMT)
     options: Options = (
         ("event", node["eventname"]),
         ("function", str(qualified(node["funcname"]))),
-        *[(when["DefElem"]["defname"], constant_text(when["DefElem"]["arg"])) for when in node.get("whenclause", ())],
+        *[(name, constant_text(arg)) for name, arg in map(_option, node.get("whenclause", ()))],
     )
     return [CreateOther(target=Name(None, node["trigname"]), object_kind="event_trigger", options=options)]
 
 
-_ALTER_EVENT_TRIGGER = frozenset("trigname tgenabled".split())
+ALTER_EVENT_TRIG_STMT = frozenset("trigname tgenabled".split())
 _STATES = {"O": "enable", "D": "disable", "R": "replica", "A": "always"}
 
 
 def alter_event_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """ALTER EVENT TRIGGER ENABLE or DISABLE."""
-    claim(node, _ALTER_EVENT_TRIGGER)
+    claim(node, ALTER_EVENT_TRIG_STMT)
     action = _STATES[node["tgenabled"]]
     return [AlterOther(target=Name(None, node["trigname"]), object_kind="event_trigger", action=action)]
 
 
 # --- rules and policies -----------------------------------------------------------------------------------------------
 
-_RULE = frozenset("relation rulename whereClause event instead actions replace".split())
+RULE_STMT = frozenset("relation rulename whereClause event instead actions replace".split())
 _RULE_EVENTS: dict[str, Literal["select", "insert", "update", "delete"]] = {
     "CMD_SELECT": "select",
     "CMD_INSERT": "insert",
@@ -329,8 +428,11 @@ _RULE_EVENTS: dict[str, Literal["select", "insert", "update", "delete"]] = {
 
 def create_rule(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """CREATE RULE."""
-    claim(node, _RULE)
+    claim(node, RULE_STMT)
     actions = node.get("actions", ())
+    # NOTIFY is the one action that is no query.
+    found = [contents(action) for action in actions if "NotifyStmt" not in action]
+    named = [name for each in found for name in (*each.reads, *each.writes)]
     return [
         CreateRule(
             target=relation(node["relation"]),
@@ -340,17 +442,17 @@ def create_rule(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             or_replace=node.get("replace", False),
             where=expression(node["whereClause"]) if "whereClause" in node else None,
             actions=len(actions),
-            reads=tuple(dict.fromkeys(name for action in actions for name in reads(action))),
+            reads=tuple(dict.fromkeys(named)),
         )
     ]
 
 
-_CREATE_POLICY = frozenset("policy_name table cmd_name permissive roles qual with_check".split())
+CREATE_POLICY_STMT = frozenset("policy_name table cmd_name permissive roles qual with_check".split())
 
 
 def create_policy(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """CREATE POLICY."""
-    claim(node, _CREATE_POLICY)
+    claim(node, CREATE_POLICY_STMT)
     return [
         CreatePolicy(
             target=relation(node["table"]),
@@ -364,12 +466,12 @@ def create_policy(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     ]
 
 
-_ALTER_POLICY = frozenset("policy_name table roles qual with_check".split())
+ALTER_POLICY_STMT = frozenset("policy_name table roles qual with_check".split())
 
 
 def alter_policy(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """ALTER POLICY."""
-    claim(node, _ALTER_POLICY)
+    claim(node, ALTER_POLICY_STMT)
     return [
         AlterPolicy(
             target=relation(node["table"]),
