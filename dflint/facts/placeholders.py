@@ -112,6 +112,17 @@ def _old_type(context: Context) -> str | None:
     return spell(found.type) if isinstance(found, Column) and found.type is not None else "its present type"
 
 
+def _undecided_type(context: Context) -> str:
+    """What has to be known before the cost of a change of type is."""
+    found = subjects.column(context)
+    if not isinstance(found, Column) or found.type is None:
+        return f"the present type of {context.operation.target}.{subjects.column_name(context)}"
+    new = _type(context)
+    if isinstance(new, Type) and {found.type.name.name, new.name.name} == {"timestamp", "timestamptz"}:
+        return "the session's TimeZone"
+    return f"what the types {spell(found.type)} and {_text(new)} are"
+
+
 def _name(context: Context) -> Any:
     constraint = getattr(context.operation, "constraint", None)
     return constraint.name if isinstance(constraint, Constraint) else getattr(context.operation, "name", None)
@@ -155,4 +166,5 @@ _FILLERS: Mapping[str, Callable[[Context], Any]] = {
     "runner": lambda context: context.runner.name,
     "version": lambda context: context.version,
     "unknown_effect": lambda context: context.effect.unknown,
+    "undecided_type": _undecided_type,
 }

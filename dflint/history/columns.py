@@ -54,7 +54,9 @@ def stored_column(draft: Draft, table: Table, column: Column) -> Column:
             constraints=(),
             at=-1,
         )
-    return replace(column, type=kind, default=resolved_default(draft, default, kind), constraints=(), at=-1)
+    if default is not None:
+        default = resolved_default(draft, default, kind)
+    return replace(column, type=kind, default=default, constraints=(), at=-1)
 
 
 def resolved_default(draft: Draft, default: Expr | None, kind: Type | None) -> Expr | None:

@@ -49,7 +49,7 @@ def add_constraint(draft: Draft, table: Table, constraint: Constraint, *, only: 
         Refused: its name is taken, there is a primary key already, or it names a column known not to exist.
     """
     name = constraint.name
-    if name is not None and any(old.name == name for old in table.constraints):
+    if name is not None and name in names(table):
         raise Refused
     kind = constraint.kind
     if kind == "foreign_key":
@@ -62,9 +62,8 @@ def add_constraint(draft: Draft, table: Table, constraint: Constraint, *, only: 
 
 
 def _require_columns(table: Table, columns: tuple[str, ...]) -> None:
-    if table.complete:
-        known = {column.name for column in table.columns}
-        if not known.issuperset(columns):
+    for name in columns if table.complete else ():
+        if table.column(name) is None:
             raise Refused
 
 
@@ -204,6 +203,9 @@ def _with_not_null(draft: Draft, table: Table, constraint: Constraint) -> Table:
 
 def not_null_column(table: Table, name: str) -> Table:
     """``table`` with that column known to hold no nulls."""
+    found = table.column(name)
+    if isinstance(found, Column) and found.not_null:
+        return table
     columns = tuple([replace(c, not_null=True) if c.name == name and not c.not_null else c for c in table.columns])
     if not table.complete and all(c.name != name for c in columns):
         columns = (*columns, Column(name, not_null=True, complete=False))
@@ -215,11 +217,29 @@ def put_not_null(draft: Draft, table: Table, column: str, given: Constraint | No
     for old in table.constraints:
         if old.kind == "not_null" and old.columns == (column,):
             return table if old.validated else replaced(table, old, replace(old, validated=True))
-    constraint = given or Constraint("not_null", columns=(column,))
-    name = constraint.name
+    name = given.name if given is not None else None
     if name is None:
         name = constraint_name(draft, table.name, column, "not_null", names(table))
-    return with_constraint(table, replace(constraint, name=name, at=-1))
+    stored = Constraint("not_null", name, (column,)) if given is None else replace(given, name=name, at=-1)
+    return with_constraint(table, stored)
+
+
+def with_not_nulls(draft: Draft, table: Table) -> Table:
+    """`put_not_null` for every column that is NOT NULL, in one go: a new table has many."""
+    taken = names(table)
+    own = {constraint.columns for constraint in table.constraints if constraint.kind == "not_null"} if taken else ()
+    come: list[Constraint] = []
+    for column in table.columns:
+        if not column.not_null:
+            continue
+        columns = (column.name,)
+        if columns in own:
+            table = put_not_null(draft, table, column.name)
+            continue
+        name = constraint_name(draft, table.name, column.name, "not_null", taken)
+        taken.append(name)
+        come.append(Constraint("not_null", name, columns))
+    return replace(table, constraints=(*table.constraints, *come)) if come else table
 
 
 def without_not_null(table: Table, column: str) -> Table:

@@ -128,6 +128,8 @@ class Draft(Reader):
         name = found.name
         old = self.types.get(name)
         self._touch("types", name)
+        if name.schema == "pg_temp":
+            self._temporary = True
         self.types = self.types.set(name, found)
         new = type_links(found)
         before = type_links(old) if old is not None else set()

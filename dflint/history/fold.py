@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -21,6 +21,18 @@ from dflint.model.migration import Runner, Section, Span, Statement
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.ends import EndOfFile, EndOfRun
+from dflint.model.operations.indexes import CreateIndex
+from dflint.model.operations.objects import (
+    CreateCompositeType,
+    CreateDomain,
+    CreateEnum,
+    CreateMaterializedView,
+    CreateRange,
+    CreateSequence,
+    CreateView,
+    RenameObject,
+    SetObjectSchema,
+)
 from dflint.model.operations.session import (
     Begin,
     Commit,
@@ -32,18 +44,12 @@ from dflint.model.operations.session import (
     Savepoint,
     SetVariable,
 )
+from dflint.model.operations.tables import CreateTable, CreateTableAs
 from dflint.model.session import Session, Setting, Transaction
 from dflint.sql.parse import text_start
 
 _AUTOCOMMIT = Transaction("none")
 _NONE: frozenset[Name] = frozenset()
-
-#: Operations that create the relation or type named by their target.
-_CREATING = frozenset(
-    """create_table create_table_as create_view create_materialized_view create_sequence create_enum create_domain
-    create_composite_type create_range create_foreign_table""".split()
-)
-
 
 class _Saved(Struct, frozen=True):
     """What a rollback brings back."""
@@ -130,7 +136,7 @@ class Fold:
         in_batch = around is not None and section.wrapping == "batch" and not assume
         if not (in_batch and self._outer.kind == "runner"):
             self._close_transaction()
-        alone = _patterns(section.alone)
+        alone = _pattern(section.alone)
         for unit in _units(section, statements) if around is None else (statements,):
             if around is None:
                 self._outer = self._implicit(section, len(unit))
@@ -140,7 +146,7 @@ class Fold:
                 self._outer = around
                 self._open(around)
             for statement in unit:
-                stands_alone = bool(alone) and words.match(statement, alone)
+                stands_alone = alone is not None and words.match(statement, alone)
                 if stands_alone:
                     self._close_transaction()
                 for operation in statement.operations:
@@ -166,8 +172,8 @@ class Fold:
             return Transaction("runner", reason="--assume-in-transaction says that each file runs in a transaction")
         if section.wrapping == "none":
             return None
-        unwraps = _patterns(section.unwraps)
-        if unwraps and any(words.match(statement, unwraps) for statement in statements):
+        unwraps = _pattern(section.unwraps)
+        if unwraps is not None and any(words.match(statement, unwraps) for statement in statements):
             return None
         default = "each file in a transaction" if section.wrapping == "section" else "all files in one transaction"
         return Transaction("runner", reason=section.reason or f"{name} runs {default}")
@@ -184,48 +190,43 @@ class Fold:
         self, operation: Operation, statement: Statement, section: Section, statements: Sequence[Statement]
     ) -> Context:
         return Context(
-            operation=operation,
-            statement=statement,
-            section=section,
-            runner=self._runner,
-            catalog=self.catalog,
-            change_start=self._change_start,
-            created=self._created,
-            maybe_created=self._maybe_created,
-            session=self.session,
-            transaction=self.transaction,
-            log=self._log,
-            statements=statements,
-            version=self._version,
-            knowledge=self._knowledge,
+            operation,
+            statement,
+            section,
+            self._runner,
+            self.catalog,
+            self._change_start,
+            self._created,
+            self._maybe_created,
+            self.session,
+            self.transaction,
+            self._log,
+            statements,
+            self._version,
+            self._knowledge,
+            len(self._log),
         )
 
     # --- what an operation leaves behind --------------------------------------------------------------------------
 
     def _advance(self, operation: Operation, context: Context) -> None:
-        kind = operation.kind
+        kind = type(operation)
         control = _CONTROL.get(kind)
         if control is not None:
             if context.section.own_transactions or kind in _SETTINGS:
                 control(self, operation)
             return
-        before = self.catalog
         after = advance(self._draft, operation, self.session, context.statement.operations)
-        if after is not before:
-            if kind in _CREATING:
-                self._note_created(operation)
-            elif kind == "create_index":
-                # Its name may be PostgreSQL's choice: the table's list tells.
-                table = before.resolve(operation.target, self.session.search_path) if operation.target else None
-                if table is not None:
-                    self._created |= {*after.indexes_of.get(table, ())} - {*before.indexes_of.get(table, ())}
-            elif kind.startswith(("rename_", "set_schema_")):
-                self._note_renamed(operation, before)
+        if after is not self.catalog:
+            note = _NOTES.get(kind)
+            if note is not None:
+                note(self, operation, after)
             self.catalog = after
-        if self.transaction.kind != "none":
+        if self.transaction is not _AUTOCOMMIT:
             self._log.append(context)
 
-    def _note_created(self, operation: Operation) -> None:
+    def note_created(self, operation: Operation, _after: Catalog) -> None:
+        """Remember that the change created the operation's target."""
         name = _created_name(operation, self.session)
         if name is None or self.catalog.relations.get(name) is not None:
             return
@@ -235,11 +236,18 @@ class Fold:
         else:
             self._created |= {name}
 
-    def _note_renamed(self, operation: Operation, before: Catalog) -> None:
+    def note_index(self, operation: CreateIndex, after: Catalog) -> None:
+        """Remember that the change created an index; its name may be PostgreSQL's choice: the table's list tells."""
+        before = self.catalog
+        table = before.resolve(operation.target, self.session.search_path)
+        self._created |= {*after.indexes_of.get(table, ())} - {*before.indexes_of.get(table, ())}
+
+    def note_renamed(self, operation: RenameObject | SetObjectSchema, _after: Catalog) -> None:
+        """What the change created and has renamed is still its own."""
         if operation.target is None:
             return
-        old = before.resolve(operation.target, self.session.search_path)
-        if old in self._created and not hasattr(operation, "column"):
+        old = self.catalog.resolve(operation.target, self.session.search_path)
+        if old in self._created:
             new = Name(getattr(operation, "schema", None) or old.schema, getattr(operation, "new_name", old.name))
             self._created = (self._created - {old}) | {new}
 
@@ -357,19 +365,35 @@ class Fold:
 
 _Path = tuple[tuple[str, ...], bool]
 
-_SETTINGS = frozenset({"set_variable", "reset_variable", "discard"})
+_SETTINGS: frozenset[type[Operation]] = frozenset({SetVariable, ResetVariable, Discard})
 
 #: Operations that steer the session instead of changing the schema.
-_CONTROL: dict[str, Callable[..., None]] = {
-    "begin": Fold.begin,
-    "commit": Fold.commit,
-    "rollback": Fold.rollback,
-    "savepoint": Fold.savepoint,
-    "release_savepoint": Fold.release,
-    "rollback_to_savepoint": Fold.rollback_to,
-    "set_variable": Fold.set_variable,
-    "reset_variable": Fold.reset_variable,
-    "discard": Fold.discard,
+_CONTROL: dict[type[Operation], Callable[..., None]] = {
+    Begin: Fold.begin,
+    Commit: Fold.commit,
+    Rollback: Fold.rollback,
+    Savepoint: Fold.savepoint,
+    ReleaseSavepoint: Fold.release,
+    RollbackToSavepoint: Fold.rollback_to,
+    SetVariable: Fold.set_variable,
+    ResetVariable: Fold.reset_variable,
+    Discard: Fold.discard,
+}
+
+#: Operations that change which relations and types are the change's own.
+_NOTES: dict[type[Operation], Callable[..., None]] = {
+    CreateTable: Fold.note_created,
+    CreateTableAs: Fold.note_created,
+    CreateView: Fold.note_created,
+    CreateMaterializedView: Fold.note_created,
+    CreateSequence: Fold.note_created,
+    CreateEnum: Fold.note_created,
+    CreateDomain: Fold.note_created,
+    CreateCompositeType: Fold.note_created,
+    CreateRange: Fold.note_created,
+    CreateIndex: Fold.note_index,
+    RenameObject: Fold.note_renamed,
+    SetObjectSchema: Fold.note_renamed,
 }
 
 
@@ -401,23 +425,20 @@ def _created_name(operation: Operation, session: Session) -> Name | None:
     return Name(session.search_path[0] if session.search_path else "public", target.name)
 
 
-def _units(section: Section, statements: Sequence[Statement]) -> Iterator[Sequence[Statement]]:
-    """The statements that reach the server together."""
-    if section.chunks:
-        ends = [chunk.end for chunk in section.chunks]
-        groups: dict[int, list[Statement]] = {}
-        for statement in statements:
-            groups.setdefault(bisect_left(ends, statement.end), []).append(statement)
-        yield from groups.values()
-    elif section.wire in ("string", "pipeline"):
-        yield statements
-    else:
-        for statement in statements:
-            yield (statement,)
+def _units(section: Section, statements: Sequence[Statement]) -> Iterable[Sequence[Statement]]:
+    """The statements that may share an implicit transaction; those that reach the server one by one are one unit."""
+    if not section.chunks:
+        return (statements,)
+    ends = [chunk.end for chunk in section.chunks]
+    groups: dict[int, list[Statement]] = {}
+    for statement in statements:
+        groups.setdefault(bisect_left(ends, statement.end), []).append(statement)
+    return groups.values()
 
 
-def _patterns(expressions: Sequence[str]) -> list[re.Pattern[str]]:
-    return [re.compile(expression) for expression in expressions]
+def _pattern(expressions: Sequence[str]) -> re.Pattern[str] | None:
+    """One pattern that matches where any of the expressions does."""
+    return re.compile("|".join(f"(?:{expression})" for expression in expressions)) if expressions else None
 
 
 class _Words:
@@ -426,8 +447,8 @@ class _Words:
     def __init__(self, text: bytes) -> None:
         self._text = text
 
-    def match(self, statement: Statement, patterns: Sequence[re.Pattern[str]]) -> bool:
-        """Whether one of the patterns matches at the statement's start."""
+    def match(self, statement: Statement, pattern: re.Pattern[str]) -> bool:
+        """Whether the pattern matches at the statement's start."""
         sql = self._text[text_start(self._text, statement) : statement.end]
         words = b" ".join(sql.split()).decode("utf-8", "replace").lower()
-        return any(pattern.match(words) for pattern in patterns)
+        return pattern.match(words) is not None

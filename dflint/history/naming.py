@@ -80,10 +80,11 @@ def constraint_name(
     draft: Draft, owner: Name, middle: str | None, label: str, constraints: Container[str | None] = ()
 ) -> str:
     """A name for a constraint that no known constraint of its table's (or domain's) schema has, nor ``constraints``."""
-    number, name = 0, object_name(owner.name, middle, label)
-    while name in constraints or (owner.schema, name) in draft.owners_of_constraint:
+    schema, first = owner
+    number, name = 0, object_name(first, middle, label)
+    while (schema, name) in draft.owners_of_constraint or name in constraints:
         number += 1
-        name = object_name(owner.name, middle, f"{label}{number}")
+        name = object_name(first, middle, f"{label}{number}")
     return name
 
 

@@ -58,8 +58,8 @@ class Reader:
         self.path: tuple[str, ...] = ()
         self.together: Sequence[Operation] = ()
         self.touched: set[Touched] | None = None
-        # False: no relation of pg_temp can be known, so that resolving need not look there.
-        self._temporary = bool(catalog.relations)
+        # False: nothing in pg_temp can be known, so that resolving need not look there.
+        self._temporary = bool(catalog.relations or catalog.types)
         self.reset(catalog)
 
     def reset(self, catalog: Catalog) -> None:
@@ -134,7 +134,7 @@ class Reader:
         """The qualified name of a known type or row type; ``name`` itself when no such type is known."""
         if name.schema is not None:
             return name
-        for schema in ("pg_temp", *self.path):
+        for schema in ("pg_temp", *self.path) if self._temporary else self.path:
             qualified = Name(schema, name.name)
             if self.types.get(qualified) is not None or self.relations.get(qualified) is not None:
                 return qualified

@@ -11,9 +11,9 @@ from dflint.history.constraints import (
     inline_constraints,
     key_elements,
     named_check,
-    put_not_null,
     replaced,
     with_constraint,
+    with_not_nulls,
 )
 from dflint.history.draft import Draft, Refused
 from dflint.history.inheritance import (
@@ -109,8 +109,7 @@ def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable)
         elif constraint.kind == "not_null":
             table = add_constraint(draft, table, constraint)
     if draft.version >= 18:
-        for column in table.columns:
-            table = put_not_null(draft, table, column.name) if column.not_null else table
+        table = with_not_nulls(draft, table)
     if operation.partition_of is not None:
         draft.put(table)
         become_partition(draft, table.name, draft.resolve(operation.partition_of))

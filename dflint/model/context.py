@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Literal, Protocol
 
+from msgspec import Struct
+
 from dflint.model.catalog import UNKNOWN, Catalog, Relation, Table, Unknown
 from dflint.model.effect import Effect
 from dflint.model.locks import stronger
@@ -24,7 +26,7 @@ class Knowledge(Protocol):
         """The locks the context's operation takes: qualified relation and mode, strongest per relation."""
 
 
-class Context:
+class Context(Struct, eq=False):
     """The circumstances of one operation: everything is as it is just before the operation runs.
 
     Cheap to make: nothing is computed before a rule asks. Treat it as frozen.
@@ -37,67 +39,30 @@ class Context:
         session, transaction: before the operation.
         statement, section, runner: where the operation stands.
         statements: all statements of the section, in order.
+        log: the contexts of the transaction; it goes on growing while the transaction does.
         version: PostgreSQL major version to judge for.
+        position: how many contexts of the log came before this one.
         answers: to the named conditions that were asked so far; rules ask the same ones again and again.
     """
 
-    __slots__ = (
-        "_effect",
-        "_locks",
-        "_log",
-        "_log_length",
-        "answers",
-        "catalog",
-        "change_start",
-        "created",
-        "knowledge",
-        "maybe_created",
-        "operation",
-        "runner",
-        "section",
-        "session",
-        "statement",
-        "statements",
-        "transaction",
-        "version",
-    )
-
-    def __init__(
-        self,
-        *,
-        operation: Operation,
-        statement: Statement,
-        section: Section,
-        runner: Runner,
-        catalog: Catalog,
-        change_start: Catalog,
-        created: frozenset[Name],
-        maybe_created: frozenset[Name],
-        session: Session,
-        transaction: Transaction,
-        log: Sequence[Context],
-        statements: Sequence[Statement],
-        version: int,
-        knowledge: Knowledge,
-    ) -> None:
-        self.operation = operation
-        self.statement = statement
-        self.section = section
-        self.runner = runner
-        self.catalog = catalog
-        self.change_start = change_start
-        self.created = created
-        self.maybe_created = maybe_created
-        self.session = session
-        self.transaction = transaction
-        self._log = log
-        self._log_length = len(log)
-        self.statements = statements
-        self.version = version
-        self.knowledge = knowledge
-        self._effect: Effect | None = None
-        self._locks: Sequence[tuple[Name, str]] | None = None
-        self.answers: dict[str, object] = {}
+    operation: Operation
+    statement: Statement
+    section: Section
+    runner: Runner
+    catalog: Catalog
+    change_start: Catalog
+    created: frozenset[Name]
+    maybe_created: frozenset[Name]
+    session: Session
+    transaction: Transaction
+    log: Sequence[Context]
+    statements: Sequence[Statement]
+    version: int
+    knowledge: Knowledge
+    position: int = 0
+    answers: dict[str, object] = {}
+    _effect: Effect | None = None
+    _locks: Sequence[tuple[Name, str]] | None = None
 
     @property
     def effect(self) -> Effect:
@@ -116,8 +81,7 @@ class Context:
     @property
     def earlier(self) -> Sequence[Context]:
         """The contexts of the operations before this one in the same transaction; empty outside one."""
-        # The log goes on growing while the transaction does.
-        return self._log[: self._log_length]
+        return self.log[: self.position]
 
     @property
     def following(self) -> Sequence[Statement]:

@@ -47,7 +47,12 @@ _SEQUENCE_FUNCTIONS = frozenset({"nextval", "currval", "setval"})
 
 def links(relation: Relation) -> set[Link]:
     """Every link of ``relation``."""
-    found: set[Link] = set()
+    if isinstance(relation, Index):
+        found = {("indexes_of", relation.table)}
+        for parent in relation.parents:
+            found.add(("children_of", parent))
+        return found
+    found = set()
     if isinstance(relation, Table):
         column_links(relation.columns, found)
         if relation.constraints:
@@ -58,10 +63,6 @@ def links(relation: Relation) -> set[Link]:
             found.add(("children_of", parent))
         if relation.of_type is not None:
             found.add(("users_of_type", relation.of_type))
-    elif isinstance(relation, Index):
-        found.add(("indexes_of", relation.table))
-        for parent in relation.parents:
-            found.add(("children_of", parent))
     elif isinstance(relation, View):
         found.update([("dependents_of", read) for read in relation.query.reads])
         column_links(relation.columns or (), found)

@@ -31,11 +31,11 @@ def type_change_between_timestamps(operation: Operation, context: Context) -> Hi
     if not isinstance(operation, AlterColumnType) or not _zones_change(operation, context):
         return None
     if operation.using is not None and not _is_column(operation.using, operation.column):
-        why = "USING computes every value anew, even where TimeZone is UTC"
+        why = ", because USING computes every value anew, even where TimeZone is UTC"
     elif (zone := context.session.setting("timezone")) is not None and zone.value is not None:
-        why = f"TimeZone is {zone.value} and not UTC"
+        why = f", because TimeZone is {zone.value} and not UTC"
     else:
-        why = "it does unless the session's TimeZone is UTC"
+        why = " unless the session's TimeZone is UTC"
     return Hit(values={"reason": why})
 
 
@@ -150,12 +150,9 @@ def type_change_of_used_column(operation: Operation, context: Context) -> Hit | 
         return Hit(values={"user": user})
     for name in context.catalog.dependents_of.get(table.name, ()):
         view = context.catalog.relation(name)
-        if isinstance(view, View):
-            uses = _view_uses(view, table.name, operation.column)
-            if uses is not False:
-                kind = "materialized view" if view.materialized else "view"
-                because = f"whether the {kind} {name} uses {operation.target}.{operation.column}"
-                return Hit(values={"user": f"the {kind} {name}"}, certain=uses is True, because=because)
+        if isinstance(view, View) and _view_uses(view, table.name, operation.column):
+            kind = "materialized view" if view.materialized else "view"
+            return Hit(values={"user": f"the {kind} {name}"})
     return None
 
 
@@ -173,20 +170,15 @@ def _user_in_table(table: Table, column: str, context: Context) -> str | None:
     return None
 
 
-def _view_uses(view: View, table: Name, column: str) -> bool | None:
-    """Whether a view uses that column of a table that it reads; None when that cannot be told."""
+def _view_uses(view: View, table: Name, column: str) -> bool:
+    """Whether a view certainly uses that column of a table that it reads."""
     query = view.query
-    for name, source in query.columns:
-        if name == "*" and source in (None, table):
-            return None if source is None else True
-        if source == Name(str(table), column):
-            return True
-    # A relation's name where a column may stand is its whole row.
-    if query.mentions is None or "*" in query.mentions or any(read.name in query.mentions for read in query.reads):
-        return None
-    if column not in query.mentions:
-        return False
-    return True if len(query.reads) == 1 else None
+    shown = Name(str(table), column)
+    if any(source == (table if name == "*" else shown) for name, source in query.columns):
+        return True
+    # With several relations a name alone does not say whose it is; and a relation's own name may be its whole row.
+    mentions = query.mentions or ()
+    return len(query.reads) == 1 and column in mentions and column != query.reads[0].name
 
 
 def type_change_of_default(operation: Operation, context: Context) -> Hit | None:
@@ -198,6 +190,8 @@ def type_change_of_default(operation: Operation, context: Context) -> Hit | None
         return None
     if any(other.kind == "drop_column_default" and _same_column(other, operation) for other in _beside(context)):
         return None
+    if not _stays_text(column.default):
+        return None
     name = context.catalog.resolve_type(operation.type.name, context.session.search_path)
     if not isinstance(context.catalog.types.get(name), EnumType) or operation.using is None:
         return None
@@ -206,6 +200,13 @@ def type_change_of_default(operation: Operation, context: Context) -> Hit | None
         # A default written as the enum was only coerced to text, and the server takes that coercion off again.
         return None
     return Hit()
+
+
+def _stays_text(default: Expr) -> bool:
+    """A literal, with or without a cast to text. A default that is a cast to the enum comes out of its text again."""
+    while default.kind == "cast" and default.type is not None and _built_in(default.type) in _TEXTS:
+        default = default.args[0]
+    return default.kind == "constant"
 
 
 def _same_column(other: Operation, operation: AlterColumnType) -> bool:

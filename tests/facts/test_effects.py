@@ -101,7 +101,7 @@ def test_an_unknown_function_may_rewrite(facts: Facts) -> None:
     assert (found.rewrite, found.scan, found.index_rebuild) == (None, None, None)
     assert found.lock() == "ACCESS EXCLUSIVE"
     assert found.locks[0].certain
-    assert found.unknown == ("the volatility of the functions in the default",)
+    assert found.unknown == ("the default of c and how volatile it is",)
     assert found.facts == ("add-column-volatile-default", "add-column")
 
 

@@ -6,10 +6,14 @@ from pathlib import Path
 
 import pytest
 
+from dflint.plugin.manager import Plugins
 from dflint.rulebook import cache, loader
 from dflint.rulebook.compile import Rulebook
 from dflint.rulebook.files import rule_files
 from tests.rulebook.test_loader import FACTS, RULE
+
+#: The rules that come with dflint name checks.
+CHECKS = Plugins().checks()
 
 
 @pytest.fixture
@@ -48,7 +52,7 @@ def test_any_change_makes_it_stale(rules: Path) -> None:
 @pytest.mark.parametrize("damage", ["truncated", "garbage", "other signature", "empty"])
 def test_damage_is_no_error(rules: Path, tmp_path: Path, damage: str) -> None:
     where = tmp_path / "cache"
-    book = Rulebook.load([str(rules)], cached=str(where))
+    book = Rulebook.load([str(rules)], CHECKS, cached=str(where))
     (file,) = where.iterdir()
     data = file.read_bytes()
     file.write_bytes(
@@ -59,15 +63,15 @@ def test_damage_is_no_error(rules: Path, tmp_path: Path, damage: str) -> None:
             "empty": b"",
         }[damage]
     )
-    assert Rulebook.load([str(rules)], cached=str(where)).rules == book.rules
+    assert Rulebook.load([str(rules)], CHECKS, cached=str(where)).rules == book.rules
     assert file.read_bytes() == data  # mended
 
 
 def test_a_place_that_cannot_be_written_is_no_error(rules: Path, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("", encoding="utf-8")
-    assert "slow-index" in Rulebook.load([str(rules)], cached=str(blocked / "cache")).rules
-    assert "slow-index" in Rulebook.load([str(rules)], cached=None).rules
+    assert "slow-index" in Rulebook.load([str(rules)], CHECKS, cached=str(blocked / "cache")).rules
+    assert "slow-index" in Rulebook.load([str(rules)], CHECKS, cached=None).rules
 
 
 def test_a_fresh_cache_needs_no_yaml(rules: Path, tmp_path: Path) -> None:
@@ -75,7 +79,7 @@ def test_a_fresh_cache_needs_no_yaml(rules: Path, tmp_path: Path) -> None:
 
     code = (
         "import sys; from dflint.rulebook.compile import Rulebook;"
-        f"Rulebook.load([{str(rules)!r}], cached={str(tmp_path / 'cache')!r}); print('yaml' in sys.modules)"
+        f"Rulebook.load([{str(rules)!r}], {CHECKS!r}, cached={str(tmp_path / 'cache')!r}); print('yaml' in sys.modules)"
     )
     printed = [
         subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dflint.model.quoting import quote_identifier, quote_literal
 from dflint.sql.build.nodes import Node, single, strings, type_name
 
-_TEXT_TYPES = frozenset({"text", "varchar"})
+_TEXT_TYPES = frozenset({"text", "varchar", "json"})
 
 
 def constant_string(node: Node) -> str | None:

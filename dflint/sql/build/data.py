@@ -8,17 +8,16 @@ from typing import Literal
 from dflint.model.locks import MODES
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
-from dflint.model.operations.data import Copy, Delete, Insert, LockTable, Merge, Select, Truncate, Update
+from dflint.model.operations.data import Copy, Delete, DynamicSql, Insert, LockTable, Merge, Select, Truncate, Update
 from dflint.model.operations.session import SessionCommand, SetVariable
 from dflint.model.schema import Query
 from dflint.sql.build.expressions import expression
 from dflint.sql.build.nodes import Node, Unread, claim, const_value, relation, single, string, strings
+from dflint.sql.build.object_names import DEF_ELEM
 from dflint.sql.build.queries import contents, query, reads
 from dflint.sql.build.statements import build
 from dflint.sql.build.tables import into_clause, select_into
 from dflint.sql.libpg_query import LibPgQuery
-
-_NO_QUERY = Query()
 
 
 def _written_by_with(node: Node, library: LibPgQuery) -> list[Operation]:
@@ -41,43 +40,59 @@ def _written_by_with(node: Node, library: LibPgQuery) -> list[Operation]:
 
 def select(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """SELECT, VALUES and TABLE; set_config() with constant arguments sets a variable."""
-    if into_clause(node) is not None:
-        return [*_written_by_with(node, library), *select_into(node, library)]
     before = _written_by_with(node, library)
+    if into_clause(node) is not None:
+        return [*before, *select_into(node, library)]
     settings = _set_configs(node)
-    if settings and len(settings) == len(node.get("targetList", ())) and "fromClause" not in node:
-        return [*before, *settings]
+    if not settings:
+        operation = Select(query=query({"SelectStmt": node}))
+        return [*before, operation] if before else (operation,)
+    if len(settings) == len(node["targetList"]) and node.keys() <= _BARE_SELECT:
+        return settings
     return [*before, *settings, Select(query=query({"SelectStmt": node}))]
+
+
+#: A SELECT of these alone gives exactly one row.
+_BARE_SELECT = frozenset({"targetList", "limitOption", "op"})
 
 
 def _set_configs(node: Node) -> list[Operation]:
     found: list[Operation] = []
     for wrapped in node.get("targetList", ()):
-        call = wrapped.get("ResTarget", {}).get("val", {}).get("FuncCall")
-        if call is not None and strings(call["funcname"])[-1] == "set_config":
-            found.append(_set_config(call))
+        written = wrapped["ResTarget"].get("val")
+        if written is not None and "FuncCall" in written:
+            call = written["FuncCall"]
+            if string(call["funcname"][-1]) == "set_config":
+                found.append(_set_config(call, sure=node.keys() <= _BARE_SELECT))
     return found
 
 
-def _set_config(call: Node) -> Operation:
-    args = call.get("args", [])
-    values = [const_value(arg["A_Const"]) if "A_Const" in arg else None for arg in args]
-    name, value, local = values if len(values) == 3 else (None, None, None)
-    known = name is not None and value is not None and local is not None
+def _set_config(call: Node, *, sure: bool) -> Operation:
+    """``sure``: it is called exactly once."""
+    args = call.get("args", ())
+    constants = [arg["A_Const"] for arg in args if "A_Const" in arg]
+    if len(args) != 3 or len(constants) != 3 or "isnull" in constants[0]:
+        first = const_value(constants[0]) if args and "A_Const" in args[0] and "isnull" not in constants[0] else ""
+        return SetVariable(name=first.lower(), values=None, function=True, known=False)
+    name, value, local = constants
     return SetVariable(
-        name=(name or "").lower(),
-        values=(value,) if value is not None else None,
-        local=local == "true",
+        name=const_value(name).lower(),
+        # NULL means the default, as it does for SET.
+        values=None if "isnull" in value else (const_value(value),),
+        local=const_value(local).strip().lower() in _TRUE,
         function=True,
-        known=known,
+        known=sure,
     )
+
+
+#: What PostgreSQL reads as true in a string.
+_TRUE = frozenset("t tr tru true y ye yes on 1".split())
 
 
 # --- INSERT, UPDATE, DELETE, MERGE ------------------------------------------------------------------------------------
 
-_INSERT = frozenset(
-    "relation cols selectStmt onConflictClause returningClause returningList withClause override".split()
-)
+INSERT_STMT = frozenset("relation cols selectStmt onConflictClause returningClause withClause override".split())
+ON_CONFLICT_CLAUSE = frozenset("action infer targetList whereClause location".split())
 _ON_CONFLICT: dict[str, Literal["nothing", "update"]] = {
     "ONCONFLICT_NOTHING": "nothing",
     "ONCONFLICT_UPDATE": "update",
@@ -86,8 +101,8 @@ _ON_CONFLICT: dict[str, Literal["nothing", "update"]] = {
 
 def insert(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """INSERT. The rows of VALUES are counted, not looked at."""
-    if not node.keys() <= _INSERT:
-        claim(node, _INSERT)
+    if not node.keys() <= INSERT_STMT:
+        claim(node, INSERT_STMT)
     source: Literal["values", "query", "default"] = "default"
     rows = 0
     found: Query | None = None
@@ -99,6 +114,8 @@ def insert(node: Node, library: LibPgQuery) -> Sequence[Operation]:
         else:
             source, found = "query", query(given)
     conflict = node.get("onConflictClause")
+    if conflict is not None:
+        claim(conflict, ON_CONFLICT_CLAUSE)
     operation = Insert(
         target=relation(node["relation"]),
         columns=tuple([column["ResTarget"]["name"] for column in node.get("cols", ())]),
@@ -113,12 +130,12 @@ def insert(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     return [*_written_by_with(node, library), *inner, operation]
 
 
-_UPDATE = frozenset("relation targetList whereClause fromClause returningClause returningList withClause".split())
+UPDATE_STMT = frozenset("relation targetList whereClause fromClause returningClause withClause".split())
 
 
 def update(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """UPDATE."""
-    claim(node, _UPDATE)
+    claim(node, UPDATE_STMT)
     where = node.get("whereClause")
     current = where is not None and "CurrentOfExpr" in where
     return [
@@ -134,12 +151,12 @@ def update(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     ]
 
 
-_DELETE = frozenset("relation usingClause whereClause returningClause returningList withClause".split())
+DELETE_STMT = frozenset("relation usingClause whereClause returningClause withClause".split())
 
 
 def delete(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """DELETE."""
-    claim(node, _DELETE)
+    claim(node, DELETE_STMT)
     where = node.get("whereClause")
     current = where is not None and "CurrentOfExpr" in where
     return [
@@ -159,16 +176,15 @@ def _alias(node: Node) -> str | None:
     return None if alias is None else str(alias["aliasname"])
 
 
-_MERGE = frozenset(
-    "relation sourceRelation joinCondition mergeWhenClauses returningClause returningList withClause".split()
-)
+MERGE_STMT = frozenset("relation sourceRelation joinCondition mergeWhenClauses returningClause withClause".split())
+MERGE_WHEN_CLAUSE = frozenset("matchKind commandType override condition targetList values".split())
 _MERGE_ACTIONS = {"CMD_INSERT": "insert", "CMD_UPDATE": "update", "CMD_DELETE": "delete", "CMD_NOTHING": "nothing"}
 
 
 def merge(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """MERGE."""
-    claim(node, _MERGE)
-    actions = [_MERGE_ACTIONS[when["MergeWhenClause"]["commandType"]] for when in node["mergeWhenClauses"]]
+    claim(node, MERGE_STMT)
+    actions = [_action(wrapped["MergeWhenClause"]) for wrapped in node["mergeWhenClauses"]]
     return [
         *_written_by_with(node, library),
         Merge(
@@ -179,14 +195,19 @@ def merge(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     ]
 
 
+def _action(node: Node) -> str:
+    claim(node, MERGE_WHEN_CLAUSE)
+    return _MERGE_ACTIONS[node["commandType"]]
+
+
 # --- TRUNCATE, COPY, LOCK ---------------------------------------------------------------------------------------------
 
-_TRUNCATE = frozenset("relations restart_seqs behavior".split())
+TRUNCATE_STMT = frozenset("relations restart_seqs behavior".split())
 
 
 def truncate(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """TRUNCATE."""
-    claim(node, _TRUNCATE)
+    claim(node, TRUNCATE_STMT)
     cascade = node.get("behavior") == "DROP_CASCADE"
     return [
         Truncate(
@@ -200,12 +221,12 @@ def truncate(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     ]
 
 
-_COPY = frozenset("relation query attlist is_from is_program filename options whereClause".split())
+COPY_STMT = frozenset("relation query attlist is_from is_program filename options whereClause".split())
 
 
 def copy(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """COPY."""
-    claim(node, _COPY)
+    claim(node, COPY_STMT)
     direction: Literal["from", "to"] = "from" if node.get("is_from") else "to"
     where: Literal["stdin", "stdout", "file", "program"]
     if node.get("is_program"):
@@ -226,12 +247,12 @@ def copy(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     return [*before, Copy(target=target, direction=direction, where=where, columns=columns, query=found)]
 
 
-_LOCK = frozenset("relations mode nowait".split())
+LOCK_STMT = frozenset("relations mode nowait".split())
 
 
 def lock_table(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """LOCK TABLE. Modes are numbered as in PostgreSQL's lockdefs.h, from 1 for ACCESS SHARE."""
-    claim(node, _LOCK)
+    claim(node, LOCK_STMT)
     mode = MODES[node["mode"] - 1]
     return [
         LockTable(
@@ -247,14 +268,15 @@ def lock_table(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 
 # --- EXPLAIN, PREPARE, EXECUTE, DECLARE -------------------------------------------------------------------------------
 
-_EXPLAIN = frozenset("query options".split())
+EXPLAIN_STMT = frozenset("query options".split())
 
 
 def explain(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """EXPLAIN; with ANALYZE the statement runs."""
-    claim(node, _EXPLAIN)
+    claim(node, EXPLAIN_STMT)
     for wrapped in node.get("options", ()):
         option = wrapped["DefElem"]
+        claim(option, DEF_ELEM)
         if option["defname"] == "analyze" and ("arg" not in option or _is_true(option["arg"])):
             return build(node["query"], library)
     return (SessionCommand(command="explain"),)
@@ -263,7 +285,7 @@ def explain(node: Node, library: LibPgQuery) -> Sequence[Operation]:
 def _is_true(arg: Node) -> bool:
     kind, content = single(arg)
     if kind == "String":
-        return string(arg).lower() in ("true", "on", "1", "yes")
+        return string(arg).lower() in _TRUE
     if kind == "Integer":
         return bool(content.get("ival", 0))
     if kind == "Boolean":
@@ -271,28 +293,29 @@ def _is_true(arg: Node) -> bool:
     raise Unread(f"option of type {kind}")
 
 
-_PREPARE = frozenset("name argtypes query".split())
+PREPARE_STMT = frozenset("name argtypes query".split())
 
 
 def prepare(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """PREPARE: nothing runs yet."""
-    claim(node, _PREPARE)
+    claim(node, PREPARE_STMT)
     return (SessionCommand(command="prepare", name=node["name"]),)
 
 
-_EXECUTE = frozenset("name params".split())
+EXECUTE_STMT = frozenset("name params".split())
 
 
 def execute(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
-    """EXECUTE of a prepared statement."""
-    claim(node, _EXECUTE)
-    return (SessionCommand(command="execute", name=node["name"]),)
+    """EXECUTE: what the prepared statement does is said elsewhere, perhaps not even in this file."""
+    claim(node, EXECUTE_STMT)
+    name = node["name"]
+    return (SessionCommand(command="execute", name=name), DynamicSql(text=f"EXECUTE {name}"))
 
 
-_DECLARE = frozenset("portalname options query".split())
+DECLARE_CURSOR_STMT = frozenset("portalname options query".split())
 
 
-def declare_cursor(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
-    """DECLARE CURSOR."""
-    claim(node, _DECLARE)
-    return (SessionCommand(command="declare_cursor", name=node["portalname"]),)
+def declare_cursor(node: Node, library: LibPgQuery) -> Sequence[Operation]:
+    """DECLARE CURSOR: the query opens its tables now."""
+    claim(node, DECLARE_CURSOR_STMT)
+    return [SessionCommand(command="declare_cursor", name=node["portalname"]), *build(node["query"], library)]

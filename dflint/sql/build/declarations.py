@@ -1,20 +1,88 @@
-"""PL/pgSQL declarations with types that only a catalog knows, made readable without one."""
+"""The DECLARE sections of PL/pgSQL bodies, for what libpg_query cannot tell about them without a catalog."""
 
 from __future__ import annotations
 
-from typing import Final, Literal
+from collections.abc import Iterator
+from typing import Final, Literal, NamedTuple
 
 from dflint.sql.build.nodes import BUILT_IN_TYPES
-from dflint.sql.libpg_query import COMMENT_TOKENS, LibPgQuery
+from dflint.sql.libpg_query import COMMENT_TOKENS, LibPgQuery, Token
 
+_VALUE: Final = frozenset({b":=", b"=", b"default"})
 #: Words that end the type of a declaration.
-_ENDS: Final = frozenset({b";", b":=", b"=", b"default", b"not", b"collate"})
+_ENDS: Final = _VALUE | {b";", b"not", b"collate"}
 #: Words after a name that say that no type follows.
 _NO_TYPE: Final = frozenset({b"cursor", b"alias", b"no", b"scroll"})
 _KNOWN: Final = BUILT_IN_TYPES | frozenset(
     """integer int bigint smallint real double float decimal dec boolean character varchar bit national nchar
-    record refcursor serial bigserial""".split()
+    record refcursor""".split()
 )
+
+
+class Declaration(NamedTuple):
+    """A declared variable.
+
+    Attributes:
+        name: in lower case, without quotes.
+        line: where it begins, from 1.
+        start: byte offset of its type.
+        end: of the type's end.
+        type: the words of the type, lower case.
+        value: its initial value, "" for none.
+    """
+
+    name: str
+    line: int
+    start: int
+    end: int
+    type: list[bytes]
+    value: str
+
+
+def declarations(text: bytes, library: LibPgQuery) -> Iterator[Declaration]:
+    """The variables a body declares; cursors and aliases are not among them.
+
+    Raises:
+        GrammarError: the scanner rejects the body.
+    """
+    tokens = [token for token in library.scan(text) if token.code not in COMMENT_TOKENS]
+    words = [text[token.start : token.end].lower() for token in tokens]
+    index = 0
+    declaring = False
+    while index < len(tokens):
+        if not declaring or words[index] in (b"declare", b"begin"):
+            declaring = words[index] == b"declare"
+            index += 1
+            continue
+        last = _end(words, index)
+        found = _declaration(text, tokens, words, index, last)
+        if found is not None:
+            yield found
+        index = last + 1
+
+
+def _end(words: list[bytes], index: int) -> int:
+    try:
+        return words.index(b";", index)
+    except ValueError:
+        return len(words)
+
+
+def _declaration(text: bytes, tokens: list[Token], words: list[bytes], index: int, last: int) -> Declaration | None:
+    """The declaration from a name to before the semicolon at ``last``."""
+    first = index + 2 if words[index + 1 : index + 2] == [b"constant"] else index + 1
+    if first >= last or words[first] in _NO_TYPE:
+        return None
+    end = next((at for at in range(first, last) if words[at] in _ENDS), last)
+    given = next((at for at in range(end, last) if words[at] in _VALUE), last)
+    return Declaration(
+        words[index].decode().strip('"'),
+        text.count(b"\n", 0, tokens[index].start) + 1,
+        tokens[first].start,
+        tokens[end - 1].end,
+        words[first:end],
+        text[tokens[given + 1].start : tokens[last - 1].end].decode() if given + 1 < last else "",
+    )
 
 
 def with_known_types(body: str, library: LibPgQuery, shape: Literal["record", "text"]) -> str:
@@ -29,58 +97,23 @@ def with_known_types(body: str, library: LibPgQuery, shape: Literal["record", "t
         GrammarError: the scanner rejects the body.
     """
     text = body.encode()
-    tokens = [token for token in library.scan(text) if token.code not in COMMENT_TOKENS]
-    words = [text[token.start : token.end].lower() for token in tokens]
     pieces: list[bytes] = []
-    done = index = 0
-    declaring = False
-    while index < len(tokens):
-        if words[index] == b"declare":
-            declaring = True
-            index += 1
-        elif not declaring or words[index] == b"begin":
-            declaring = False
-            index += 1
-        else:
-            first, last = _type(words, index + 1)
-            new = _replacement(words[first:last], shape)
-            if new is not None:
-                start, end = tokens[first].start, tokens[last - 1].end
-                pieces += (text[done:start], new, b"\n" * text.count(b"\n", start, end))
-                done = end
-            index = _after_semicolon(words, last)
+    done = 0
+    for declared in declarations(text, library):
+        known = _replacement(declared.type, shape)
+        if known is not None:
+            pieces += (text[done : declared.start], known, b"\n" * text.count(b"\n", declared.start, declared.end))
+            done = declared.end
     pieces.append(text[done:])
     return b"".join(pieces).decode()
 
 
-def _type(words: list[bytes], index: int) -> tuple[int, int]:
-    """Where the type of a declaration stands, from the word after its name; empty where it has none."""
-    if words[index : index + 1] == [b"constant"]:
-        index += 1
-    if index < len(words) and words[index] in _NO_TYPE:
-        return index, index
-    last = index
-    while last < len(words) and words[last] not in _ENDS:
-        last += 1
-    return index, last
-
-
 def _replacement(words: list[bytes], shape: str) -> bytes | None:
     """What a type is replaced with, None to leave it."""
-    if not words or (words[0] == b"pg_catalog" and b"%" not in words):
-        return None
     if words[-2:] == [b"%", b"rowtype"]:
         return b"record"
-    if words[-2:] == [b"%", b"type"]:
+    if b"%" in words:
         return b"text"
-    qualified = b"." in words
-    if not qualified and words[0].decode() in _KNOWN:
+    if words[0] == b"pg_catalog" or (b"." not in words and words[0].decode() in _KNOWN):
         return None
-    array = b"[" in words or b"array" in words
-    return b"text[]" if array else shape.encode()
-
-
-def _after_semicolon(words: list[bytes], index: int) -> int:
-    while index < len(words) and words[index] != b";":
-        index += 1
-    return index + 1
+    return b"text[]" if b"[" in words or b"array" in words else shape.encode()

@@ -1,13 +1,12 @@
 """PL/pgSQL bodies: the statements inside, as operations.
 
 libpg_query parses PL/pgSQL's own grammar; the SQL inside it goes through the same builders as any other SQL. What the
-reader knows of PL/pgSQL's statements is one table, `FIELDS`: a statement or a field that is not there makes the body
+reader knows of PL/pgSQL's statements is in `plpgsql_fields`: a statement or a field that is not there makes the body
 not understood.
 """
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from typing import Any, Final, Literal, NamedTuple
 
@@ -18,11 +17,14 @@ from dflint.model.operations.base import Opaque, Operation
 from dflint.model.operations.data import DoBlock, DynamicSql, Select
 from dflint.model.operations.session import Commit, Rollback
 from dflint.sql.build.constant_strings import constant_string
-from dflint.sql.build.nodes import Node, Unread, single
+from dflint.sql.build.nodes import Node, Unread, claim, single
+from dflint.sql.build.plpgsql_fields import BRANCHES, FIELDS, PARTS
 from dflint.sql.build.statements import build
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
 
 _decode: Callable[[bytes], Any] = msgspec.json.decode
+#: The ``parseMode`` of an expression.
+EXPRESSION: Final = 2
 _TOO_DEEP: Final = "nests too deep to be analysed"
 
 
@@ -47,16 +49,16 @@ def dollar_quoted(text: str) -> str:
     return f"{tag}${text}{tag}$"
 
 
-def read_body(heads: Sequence[str], body: str, library: LibPgQuery, inside: Literal["do", "routine"]) -> Body:
+def read_body(head: Callable[[str], str], body: str, library: LibPgQuery, inside: Literal["do", "routine"]) -> Body:
     """The operations of a PL/pgSQL body.
 
     Args:
-        heads: what stands before the body, a DO, CREATE FUNCTION or CREATE PROCEDURE statement up to AS; further ones
-            are tried when a variable's type, which libpg_query cannot look up, hinders it with the first.
+        head: gives what stands before the body, a DO, CREATE FUNCTION or CREATE PROCEDURE statement up to AS, when
+            told what stands for a type that only a catalog knows: one that is a row to libpg_query, or ``text``.
         inside: what the operations' ``inside`` is to say.
     """
     try:
-        functions = _parse(heads, body, library)
+        functions = _parse(head, body, library)
     except GrammarError as error:
         return Body((), _refusal(error))
     except (TooDeep, RecursionError):
@@ -69,9 +71,9 @@ def read_body(heads: Sequence[str], body: str, library: LibPgQuery, inside: Lite
         return Body(tuple(reader.operations), f"PL/pgSQL: {unread} is not known")
     except RecursionError:
         return Body(tuple(reader.operations), f"PL/pgSQL: {_TOO_DEEP}")
-    except (KeyError, TypeError, ValueError) as error:
+    except (GrammarError, KeyError, TypeError, ValueError, IndexError) as error:
         return Body(tuple(reader.operations), f"PL/pgSQL: an unexpected shape: {error!r}")
-    return Body(tuple(reader.operations), reader.problem)
+    return Body(tuple(reader.operations))
 
 
 def doubts(operations: Sequence[Operation]) -> str:
@@ -84,14 +86,14 @@ def doubts(operations: Sequence[Operation]) -> str:
     return ""
 
 
-def _parse(heads: Sequence[str], body: str, library: LibPgQuery) -> list[Node]:
+def _parse(head: Callable[[str], str], body: str, library: LibPgQuery) -> list[Node]:
     """The functions of a body.
 
     Raises:
         GrammarError: the body is not PL/pgSQL, or no attempt could do without its types.
     """
     try:
-        functions: list[Node] = _decode(library.parse_plpgsql((heads[0] + dollar_quoted(body)).encode()))
+        functions: list[Node] = _decode(library.parse_plpgsql((head("text") + dollar_quoted(body)).encode()))
         return functions
     except GrammarError as error:
         if not _is_limit(error.message):
@@ -100,9 +102,9 @@ def _parse(heads: Sequence[str], body: str, library: LibPgQuery) -> list[Node]:
 
         for shape in ("record", "text"):
             changed = with_known_types(body, library, shape)
-            for head in heads:
+            for row in ("text", "not_known"):
                 try:
-                    functions = _decode(library.parse_plpgsql((head + dollar_quoted(changed)).encode()))
+                    functions = _decode(library.parse_plpgsql((head(row) + dollar_quoted(changed)).encode()))
                 except GrammarError:
                     continue
                 return functions
@@ -142,23 +144,35 @@ class _Reader:
         #: Labels of blocks an EXIT may have left, and "" for a RETURN: what follows may not run.
         self._left: set[str] = set()
         self.operations: list[Operation] = []
-        self.problem = ""
 
     def function(self, function: Node, body: str) -> None:
         """Read the declarations, then the statements."""
         self._datums = function.get("datums", [])
         action = function["action"]
         begin = single(action)[1].get("lineno", 0)
+        lines = body.split("\n")
         for datum in self._datums:
             variable = datum.get("PLpgSQL_var")
             if variable is not None and "default_val" in variable:
                 line = variable.get("lineno", 0)
                 # Declared after the outermost BEGIN: in a block that may stand in a branch.
                 self.expression(variable["default_val"], line, line > begin)
-            record = datum.get("PLpgSQL_rec")
-            if record is not None and _may_have_default(record, body):
-                self.problem = f"PL/pgSQL: the initial value of {record['refname']} is not read"
+        if any("PLpgSQL_rec" in datum and _may_have_value(datum["PLpgSQL_rec"], lines) for datum in self._datums):
+            self._records(body, begin)
         self.one(action, False)
+
+    def _records(self, body: str, begin: int) -> None:
+        """The initial values of records, which libpg_query does not give."""
+        from dflint.sql.build.declarations import declarations
+
+        records = {
+            (record["refname"].lower(), record.get("lineno", 0))
+            for record in [datum["PLpgSQL_rec"] for datum in self._datums if "PLpgSQL_rec" in datum]
+        }
+        for declared in declarations(body.encode(), self._library):
+            if declared.value and (declared.name, declared.line) in records:
+                value = {"PLpgSQL_expr": {"query": declared.value, "parseMode": EXPRESSION}}
+                self.expression(value, declared.line, declared.line > begin)
 
     def one(self, wrapped: Node, conditional: bool) -> None:
         """Read one statement.
@@ -167,11 +181,11 @@ class _Reader:
             Unread: it is of an unknown kind, or holds something unknown.
         """
         kind, node = single(wrapped)
-        fields = FIELDS.get(kind)
+        fields = _READS.get(kind)
         if fields is None:
             raise Unread(kind.removeprefix("PLpgSQL_stmt_"))
         if not node.keys() <= fields.keys():
-            raise Unread(", ".join(sorted(node.keys() - fields.keys())))
+            claim(node, frozenset(fields))
         line = node.get("lineno", 0)
         if self._left:
             conditional = True
@@ -193,8 +207,7 @@ class _Reader:
         """ELSIF and WHEN: a condition and statements."""
         for wrapped in branches:
             kind, branch = single(wrapped)
-            if not branch.keys() <= BRANCHES[kind]:
-                raise Unread(", ".join(sorted(branch.keys() - BRANCHES[kind])))
+            claim(branch, BRANCHES[kind])
             # A condition is only looked at when those before it were not met.
             self.expression(branch["cond" if "cond" in branch else "expr"], branch.get("lineno", line), True)
             self.body(branch.get("stmts", []), line, conditional)
@@ -204,8 +217,8 @@ class _Reader:
         for statement in node.get("body", ()):
             self.one(statement, conditional)
         if "exceptions" in node:
-            for handler in node["exceptions"]["PLpgSQL_exception_block"]["exc_list"]:
-                self.body(handler["PLpgSQL_exception"].get("action", []), line, conditional)
+            for handler in _part(node["exceptions"], "PLpgSQL_exception_block")["exc_list"]:
+                self.body(_part(handler, "PLpgSQL_exception").get("action", []), line, conditional)
         self._left.discard(node.get("label", "-"))
 
     def exit(self, node: Node, _line: int, _conditional: bool) -> None:
@@ -225,11 +238,11 @@ class _Reader:
 
     def sql(self, wrapped: Node, line: int, conditional: bool) -> None:
         """An SQL statement."""
-        self._keep(self._built(wrapped["PLpgSQL_expr"]["query"]), line, conditional, self._inside)
+        self._keep(self._built(_part(wrapped, "PLpgSQL_expr")["query"]), line, conditional, self._inside)
 
     def dynamic(self, wrapped: Node, line: int, conditional: bool) -> None:
         """The string of an EXECUTE."""
-        expression = wrapped["PLpgSQL_expr"]
+        expression = _part(wrapped, "PLpgSQL_expr")
         text = self._constant(expression)
         if text is None:
             self._keep([DynamicSql(text=expression["query"])], line, conditional, self._inside)
@@ -239,7 +252,7 @@ class _Reader:
 
     def expression(self, wrapped: Node, line: int, conditional: bool) -> None:
         """An expression or assignment: a query, kept when it reads a relation or (in a DO block) calls a function."""
-        expression = wrapped["PLpgSQL_expr"]
+        expression = _part(wrapped, "PLpgSQL_expr")
         text = expression["query"]
         lower = text.lower()
         if "from" not in lower and "table" not in lower and ("(" not in text or self._inside == "routine"):
@@ -268,8 +281,8 @@ class _Reader:
     def expressions(self, items: list[Node], line: int, conditional: bool) -> None:
         """Parameters of RAISE, values of USING."""
         for item in items:
-            option = item.get("PLpgSQL_raise_option")
-            self.expression(item if option is None else option["expr"], line, conditional)
+            value = _part(item, "PLpgSQL_raise_option")["expr"] if "PLpgSQL_raise_option" in item else item
+            self.expression(value, line, conditional)
 
     def cursor(self, node: Node, line: int, conditional: bool) -> None:
         """OPEN of, or a loop over, a cursor whose declaration has the query."""
@@ -321,16 +334,19 @@ class _Reader:
             return None
 
 
-def _may_have_default(record: Node, body: str) -> bool:
-    """Whether a record is declared with an initial value, which libpg_query does not give."""
+def _part(wrapped: Node, kind: str) -> Node:
+    """The content of a wrapped node of this kind."""
+    node: Node = wrapped[kind]
+    if not node.keys() <= PARTS[kind]:
+        claim(node, PARTS[kind])
+    return node
+
+
+def _may_have_value(record: Node, lines: list[str]) -> bool:
+    """Whether the declaration of a record may go on with an initial value."""
     number = record.get("lineno", 0)
-    if not number:
-        return False
-    line = body.split("\n")[number - 1].lower()
-    if "=" not in line and "default" not in line:
-        return False
-    declared = rf"\b{re.escape(record['refname'].lower())}\"?\s+(?!in\s)[^;=]*?(?:=|\bdefault\b)"
-    return re.search(declared, line) is not None
+    line = lines[number - 1] if number else ";"
+    return "=" in line or ";" not in line or "default" in line.lower()
 
 
 _Read = Callable[[_Reader, Any, int, bool], None]
@@ -344,55 +360,8 @@ _ROLES: Final[dict[str, _Read]] = {
     "branches": _Reader.branches,
 }
 
-#: One kind of statement a line, with its fields and the roles of those that hold something to read, in the order in
-#: which they run. All have a ``lineno``.
-_TEXT: Final = """
-block label body exceptions
-assign varno expr=expression
-if cond=expression then_body=body elsif_list=branches else_body=body
-case t_expr=expression t_varno case_when_list=branches have_else else_stmts=body
-loop label body=body
-while label cond=expression body=body
-fori label var lower=expression upper=expression step=expression reverse body=body
-fors label var query=sql body=body
-forc label var curvar argquery=expression body=body
-foreach_a label varno slice expr=expression body=body
-dynfors label var params=expressions query=dynamic body=body
-exit is_exit label cond=expression
-return expr=expression
-return_next expr=expression
-return_query query=sql params=expressions dynquery=dynamic
-raise elog_level condname message params=expressions options=expressions
-assert cond=expression message=expression
-execsql sqlstmt=sql into strict target
-dynexecute params=expressions query=dynamic into strict target
-getdiag is_stacked diag_items
-open curvar cursor_options argquery=expression query=sql params=expressions dynquery=dynamic
-fetch target curvar direction how_many expr=expression is_move returns_multiple_rows
-close curvar
-perform expr=sql
-call expr=sql is_call target
-commit chain
-rollback chain
-"""
-
-
-def _read_table(text: str) -> dict[str, dict[str, _Read | None]]:
-    table: dict[str, dict[str, _Read | None]] = {}
-    for line in text.strip().splitlines():
-        kind, *words = line.split()
-        fields: dict[str, _Read | None] = {"lineno": None}
-        for word in words:
-            key, _, role = word.partition("=")
-            fields[key] = _ROLES[role] if role else None
-        table[f"PLpgSQL_stmt_{kind}"] = fields
-    return table
-
-
-FIELDS: Final = _read_table(_TEXT)
-BRANCHES: Final = {
-    "PLpgSQL_if_elsif": frozenset({"lineno", "cond", "stmts"}),
-    "PLpgSQL_case_when": frozenset({"lineno", "expr", "stmts"}),
+_READS: Final = {
+    kind: {key: _ROLES[role] if role else None for key, role in fields.items()} for kind, fields in FIELDS.items()
 }
 
 #: What a kind does besides what its fields say.
@@ -404,7 +373,5 @@ _SPECIAL: Final[dict[str, _Read]] = {
     "PLpgSQL_stmt_forc": _Reader.cursor,
     "PLpgSQL_stmt_commit": _Reader.commit,
     "PLpgSQL_stmt_rollback": _Reader.rollback,
-    **{
-        f"PLpgSQL_stmt_{kind}": _Reader.end_loop for kind in ("loop", "while", "fori", "fors", "foreach_a", "dynfors")
-    },
+    **{f"PLpgSQL_stmt_{kind}": _Reader.end_loop for kind in ("loop", "while", "fori", "fors", "foreach_a", "dynfors")},
 }

@@ -21,7 +21,6 @@ from dflint.model.operations.objects import (
     CreateRule,
     CreateTrigger,
 )
-from dflint.model.quoting import quote_identifier
 from dflint.model.schema import Options, Parameter
 from dflint.sql.build.expressions import expression
 from dflint.sql.build.nodes import (
@@ -32,14 +31,13 @@ from dflint.sql.build.nodes import (
     qualified,
     relation,
     role,
-    single,
     strings,
     type_name,
 )
 from dflint.sql.build.object_names import object_kind, object_with_arguments
-from dflint.sql.build.plpgsql import Body, doubts, read_body
+from dflint.sql.build.plpgsql import read_body
 from dflint.sql.build.queries import contents
-from dflint.sql.build.statements import build
+from dflint.sql.build.routine_bodies import references
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
 
 # --- functions and procedures -----------------------------------------------------------------------------------------
@@ -65,7 +63,7 @@ def create_routine(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     language = attributes.setdefault("language", "sql" if "sql_body" in node else None)
     source = attributes.pop("source")
     body = source[0] if len(source) == 1 else None
-    found = _references(node, body, language, parameters, returns, library)
+    found = references(node, body, language, parameters, returns, library)
     return [
         CreateRoutine(
             target=qualified(node["funcname"]),
@@ -182,108 +180,6 @@ def _setting(node: Node) -> tuple[str, str | None]:
     return node.get("name", "all"), ", ".join(values) if values else None
 
 
-def _references(
-    node: Node,
-    body: str | None,
-    language: str | None,
-    parameters: Sequence[Parameter],
-    returns: Type | None,
-    library: LibPgQuery,
-) -> Body:
-    if "sql_body" in node:
-        return _standard_body(node["sql_body"], library)
-    if body is None:
-        return Body((), "the body is not in the migration")
-    if language == "plpgsql":
-        heads = [_header(node, parameters, returns, unknown) for unknown in ("text", "record_")]
-        found = read_body(heads if heads[0] != heads[1] else heads[:1], body, library, "routine")
-        return Body(_in_routine(found.operations), found.problem or doubts(found.operations))
-    if language == "sql":
-        return _sql_body(body, library)
-    return Body((), f"the language {language} is not read")
-
-
-def _standard_body(wrapped: Node, library: LibPgQuery) -> Body:
-    """RETURN expression, or BEGIN ATOMIC statements END."""
-    kind, content = single(wrapped)
-    if kind == "List":
-        statements = [item for outer in content.get("items", ()) for item in outer["List"].get("items", ())]
-    else:
-        statements = [wrapped]
-    return _understood([operation for item in statements for operation in _standard_statement(item, library)])
-
-
-RETURN_STMT = frozenset({"returnval"})
-
-
-def _standard_statement(wrapped: Node, library: LibPgQuery) -> Sequence[Operation]:
-    kind, content = single(wrapped)
-    if kind != "ReturnStmt":
-        return build(wrapped, library)
-    claim(content, RETURN_STMT)
-    found = contents(content["returnval"])
-    return [Select(query=found)] if found.reads or found.functions else []
-
-
-def _sql_body(body: str, library: LibPgQuery) -> Body:
-    try:
-        tree = msgspec.json.decode(library.parse(body.encode()))
-    except GrammarError as error:
-        return Body((), f"SQL body: {error.message}")
-    except (TooDeep, RecursionError):
-        return Body((), "SQL body: nests too deep to be analysed")
-    return _understood([op for raw in tree["stmts"] for op in build(raw["stmt"], library)])
-
-
-def _understood(built: Sequence[Operation]) -> Body:
-    return Body(_in_routine(built), doubts(built))
-
-
-def _in_routine(built: Sequence[Operation]) -> tuple[Operation, ...]:
-    return tuple(
-        [
-            op if op.inside == "routine" and op.at < 0 else msgspec.structs.replace(op, at=-1, inside="routine")
-            for op in built
-        ]
-    )
-
-
-def _header(node: Node, parameters: Sequence[Parameter], returns: Type | None, unknown: str) -> str:
-    """CREATE … AS with the routine's and the parameters' names, so that the body's variables resolve.
-
-    Types that only a catalog knows become ``unknown``: PL/pgSQL's grammar needs no more than their shape.
-    """
-    given = [
-        f"{_MODE_WORDS[p.mode]}{quote_identifier(p.name) if p.name else ''} {_shape(p.type, unknown)}"
-        for p in parameters
-        if p.mode != "table"
-    ]
-    # Variables may be written with the routine's name before them.
-    head = f"{quote_identifier(strings(node['funcname'])[-1])}({', '.join(given)})"
-    if "is_procedure" in node:
-        return f"CREATE PROCEDURE {head} LANGUAGE plpgsql AS "
-    table = [f"{quote_identifier(p.name or 'c')} {_shape(p.type, unknown)}" for p in parameters if p.mode == "table"]
-    if table:
-        result = f"RETURNS TABLE ({', '.join(table)})"
-    elif returns is None:
-        result = ""
-    else:
-        result = f"RETURNS {'SETOF ' if returns.setof else ''}{_shape(returns, unknown)}"
-    return f"CREATE FUNCTION {head} {result} LANGUAGE plpgsql AS "
-
-
-_MODE_WORDS = {"in": "", "variadic": "", "inout": "INOUT ", "out": "OUT "}
-_SHAPES = frozenset({"trigger", "event_trigger", "void", "record", "bool", "int4", "int8", "text", "numeric", "jsonb"})
-
-
-def _shape(given: Type, unknown: str) -> str:
-    if given.name.schema == "pg_catalog" and not given.reference:
-        shape = given.name.name if given.name.name in _SHAPES else "text"
-    else:
-        shape = "text" if given.dimensions or given.reference else unknown
-    return shape + "[]" * given.dimensions
-
-
 ALTER_FUNCTION_STMT = frozenset("objtype func actions".split())
 
 
@@ -311,7 +207,7 @@ def alter_routine(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 CALL_STMT = frozenset({"funccall"})
 
 
-def call(node: Node, library: LibPgQuery) -> Sequence[Operation]:
+def call(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """CALL; an argument that reads relations or calls functions is a query before it."""
     claim(node, CALL_STMT)
     written = node["funccall"]
@@ -342,7 +238,7 @@ def do_block(node: Node, library: LibPgQuery) -> Sequence[Operation]:
             raise Unread(f"DO option {name}")
     if language != "plpgsql":
         return [DoBlock(language=language, understood=False, reason=f"the language {language} is not read")]
-    found = read_body(("DO ",), body, library, "do")
+    found = read_body(lambda _: "DO ", body, library, "do")
     return [DoBlock(language=language, understood=not found.problem, reason=found.problem), *found.operations]
 
 
@@ -377,7 +273,7 @@ def create_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             deferrable=node.get("deferrable", False),
             initially_deferred=node.get("initdeferred", False),
             arguments=tuple(strings(node.get("args", ()))),
-            transition_tables=tuple([_transition(each["TriggerTransition"]) for each in node.get("transitionRels", ())]),
+            transition_tables=tuple([_transition(each) for each in node.get("transitionRels", ())]),
         )
     ]
 
@@ -385,7 +281,8 @@ def create_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 TRIGGER_TRANSITION = frozenset({"name", "isNew", "isTable"})
 
 
-def _transition(node: Node) -> str:
+def _transition(wrapped: Node) -> str:
+    node = wrapped["TriggerTransition"]
     claim(node, TRIGGER_TRANSITION)
     return str(node["name"])
 
