@@ -13,6 +13,7 @@ _CHECKS: Mapping[str, Mapping[str, str]] = {
     "indexes": {
         "index-build-blocks": "build_blocks",
         "index-drop-blocks": "drop_blocks",
+        "index-drop-refused": "drop_refused",
     },
     "columns": {
         "new-column-without-default": "new_column_without_default",

@@ -39,3 +39,22 @@ def drop_blocks(operation: Operation, context: Context) -> Hit | None:
     if found.constraint is not None or (isinstance(table, Table) and table.partition_by is not None):
         return None  # both are refused with CONCURRENTLY; the former without, too
     return Hit()
+
+
+def drop_refused(operation: Operation, context: Context) -> Hit | None:
+    """DROP INDEX CONCURRENTLY in a form that is refused; said once for each statement."""
+    if operation.target is None or operation is not context.statement.operations[0]:
+        return None
+    found = context.relation(operation.target)
+    table = context.catalog.table(found.table) if isinstance(found, Index) else None
+    if len(context.statement.operations) > 1:
+        what = "of several indexes (0A000)"
+    elif getattr(operation, "cascade", False):
+        what = "with CASCADE (0A000)"
+    elif isinstance(found, Index) and found.constraint is not None:
+        what = f"because the constraint {found.constraint} of {found.table} stands on {operation.target} (2BP01)"
+    elif isinstance(table, Table) and table.partition_by is not None:
+        what = f"because {table.name} is partitioned (0A000)"
+    else:
+        return None
+    return Hit(values={"what": what})

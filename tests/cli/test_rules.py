@@ -68,7 +68,7 @@ def test_check_needs_rules_to_check(project: Path, capsys: pytest.CaptureFixture
 
 
 def test_docs(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert "| `create-index-blocking` | error | H001 |" in run(capsys, "rules", "docs").stdout
+    assert "| `create-index-blocking` | error | H001, H007 |" in run(capsys, "rules", "docs").stdout
     assert run(capsys, "rules", "docs", "-o", "pages") == (0, "", "")
     assert (project / "pages" / "index.md").exists()
     assert (project / "pages" / "create-index-blocking.md").read_text().startswith("# create-index-blocking\n")

@@ -116,6 +116,11 @@ def insert(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     conflict = node.get("onConflictClause")
     if conflict is not None:
         claim(conflict, ON_CONFLICT_CLAUSE)
+    if "withClause" in node:
+        # Its names are known to all of the statement, and its queries belong to it.
+        whole = contents({"InsertStmt": node})
+        others = tuple([name for name in whole.writes if name != relation(node["relation"])])
+        found = Query(whole.reads, (), whole.functions, others, whole.locks_rows)
     operation = Insert(
         target=relation(node["relation"]),
         columns=tuple([column["ResTarget"]["name"] for column in node.get("cols", ())]),

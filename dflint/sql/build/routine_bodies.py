@@ -45,11 +45,15 @@ def references(
     return Body((), f"the language {language} is not read")
 
 
+#: An empty list of statements is an empty object.
+_EMPTY: Node = {"items": ()}
+
+
 def _standard_body(wrapped: Node, library: LibPgQuery) -> Body:
     """RETURN expression, or BEGIN ATOMIC statements END."""
     kind, content = single(wrapped)
     if kind == "List":
-        statements = [item for outer in content.get("items", ()) for item in outer["List"].get("items", ())]
+        statements = [item for outer in content["items"] for item in outer.get("List", _EMPTY)["items"]]
     else:
         statements = [wrapped]
     return _understood([operation for item in statements for operation in _standard_statement(item, library)])
