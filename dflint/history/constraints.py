@@ -226,8 +226,8 @@ def put_not_null(draft: Draft, table: Table, column: str, given: Constraint | No
 
 def with_not_nulls(draft: Draft, table: Table) -> Table:
     """`put_not_null` for every column that is NOT NULL, in one go: a new table has many."""
-    taken = names(table)
-    own = {constraint.columns for constraint in table.constraints if constraint.kind == "not_null"} if taken else ()
+    taken = set(names(table))
+    own = {constraint.columns for constraint in table.constraints if constraint.kind == "not_null"}
     come: list[Constraint] = []
     for column in table.columns:
         if not column.not_null:
@@ -237,7 +237,7 @@ def with_not_nulls(draft: Draft, table: Table) -> Table:
             table = put_not_null(draft, table, column.name)
             continue
         name = constraint_name(draft, table.name, column.name, "not_null", taken)
-        taken.append(name)
+        taken.add(name)
         come.append(Constraint("not_null", name, columns))
     return replace(table, constraints=(*table.constraints, *come)) if come else table
 

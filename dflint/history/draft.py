@@ -14,7 +14,7 @@ from typing import TypeVar
 from immutables import Map
 
 from dflint.history.reading import Reader, Refused
-from dflint.model.catalog import Catalog, Domain, Extension, Publication, Relation, Routine, Table, UserType
+from dflint.model.catalog import Catalog, Domain, Extension, Index, Publication, Relation, Routine, Table, UserType
 from dflint.model.dependencies import Link, changed_parts, constraint_names, links, table_changes, type_links
 from dflint.model.names import Name
 
@@ -77,23 +77,33 @@ class Draft(Reader):
         """Write a relation under its name, new or changed."""
         name = relation.name
         old = self.relations.get(name)
-        self._changed = True
-        if self.touched is not None:
-            self.touched.add(("relations", name))
+        if old is None:
+            self._put_new(relation)
+            return
+        self._touch("relations", name)
         self.relations = self.relations.set(name, relation)
-        if old is None or old is self._announced:
-            if old is not None:
-                self._announced = None
-            if name.schema == "pg_temp":
-                self._temporary = True
+        if old is self._announced:
+            self._announced = None
             self._list(name, relation)
-        elif old is not relation:
+        elif isinstance(old, Table) and isinstance(relation, Table):
             self._relist(name, old, relation)
+        else:
+            self._unlist(name, old)
+            self._list(name, relation)
+
+    def _put_new(self, relation: Relation) -> None:
+        name = relation.name
+        self._touch("relations", name)
+        if name.schema == "pg_temp":
+            self._temporary = True
+        self.relations = self.relations.set(name, relation)
+        self._list(name, relation)
 
     def announce(self, table: Table) -> None:
         """Make the name of a new table known before its parts are: they may name it. `put` must follow."""
         self._changed = True
         self._announced = table
+        self._temporary = self._temporary or table.name.schema == "pg_temp"
         self.relations = self.relations.set(table.name, table)
 
     def create(self, relation: Relation) -> None:
@@ -104,7 +114,7 @@ class Draft(Reader):
         """
         if self.relations.get(relation.name) is not None or self.types.get(relation.name) is not None:
             raise Refused
-        self.put(relation)
+        self._put_new(relation)
 
     def remove(self, name: Name) -> None:
         """Make a relation known not to exist."""
@@ -214,6 +224,9 @@ class Draft(Reader):
             self._unlist(name, old)
 
     def _list(self, name: Name, relation: Relation) -> None:
+        if isinstance(relation, Index) and not relation.parents:
+            self.indexes_of = _with(self.indexes_of, relation.table, name)
+            return
         self._link(name, links(relation))
         if isinstance(relation, Table):
             self._own(name, constraint_names(relation.constraints))
@@ -223,47 +236,38 @@ class Draft(Reader):
         if isinstance(relation, Table):
             self._disown(name, constraint_names(relation.constraints))
 
-    def _relist(self, name: Name, old: Relation, new: Relation) -> None:
-        if not isinstance(old, Table) or not isinstance(new, Table):
-            self._unlist(name, old)
-            self._list(name, new)
-            return
+    def _relist(self, name: Name, old: Table, new: Table) -> None:
+        """`_unlist` and `_list` of what differs; what is gone may still be named by a part that did not change."""
         gone, come = table_changes(old, new)
-        # What changed may be named by a part that did not.
-        lost = gone - come
-        if lost:
-            self._unlink(name, lost - links(new))
+        if gone:
+            lost = gone - come
+            if lost:
+                self._unlink(name, lost - links(new))
+            come -= gone
         if come:
-            self._link(name, come - gone)
+            self._link(name, come)
         if old.constraints is not new.constraints:
             earlier, later = changed_parts(old.constraints, new.constraints)
             if earlier:
                 kept = set(constraint_names(new.constraints))
                 self._disown(name, [each for each in constraint_names(earlier) if each not in kept])
-            self._own(name, constraint_names(later))
+            if later:
+                self._own(name, constraint_names(later))
 
     def _link(self, name: Name, found: Iterable[Link]) -> None:
         for where, key in found:
-            kept: Map[Name, tuple[Name, ...]] = getattr(self, where)
-            names = kept.get(key)
-            if names is None:
-                setattr(self, where, kept.set(key, (name,)))
-            elif name not in names:
-                place = bisect_left(names, name)
-                setattr(self, where, kept.set(key, (*names[:place], name, *names[place:])))
+            setattr(self, where, _with(getattr(self, where), key, name))
 
     def _unlink(self, name: Name, found: Iterable[Link]) -> None:
         for where, key in found:
-            kept: Map[Name, tuple[Name, ...]] = getattr(self, where)
-            names = tuple([other for other in kept.get(key, ()) if other != name])
-            if names:
-                setattr(self, where, kept.set(key, names))
-            elif key in kept:
-                setattr(self, where, kept.delete(key))
+            setattr(self, where, _less(getattr(self, where), key, name))
 
     def _own(self, owner: Name, names: Sequence[str]) -> None:
         """List the names of constraints as their table's (or domain's); a new table brings many at once."""
         if not names:
+            return
+        if len(names) == 1:
+            self.owners_of_constraint = _with(self.owners_of_constraint, (owner.schema, names[0]), owner)
             return
         schema, owners = owner.schema, (owner,)
         kept = self.owners_of_constraint.mutate()
@@ -275,9 +279,23 @@ class Draft(Reader):
 
     def _disown(self, owner: Name, names: Sequence[str]) -> None:
         for name in names:
-            key = (owner.schema, name)
-            others = tuple([other for other in self.owners_of_constraint.get(key, ()) if other != owner])
-            if others:
-                self.owners_of_constraint = self.owners_of_constraint.set(key, others)
-            elif key in self.owners_of_constraint:
-                self.owners_of_constraint = self.owners_of_constraint.delete(key)
+            self.owners_of_constraint = _less(self.owners_of_constraint, (owner.schema, name), owner)
+
+
+def _with(kept: Map[K, tuple[Name, ...]], key: K, name: Name) -> Map[K, tuple[Name, ...]]:
+    """A reverse map with ``name`` listed under ``key``."""
+    names = kept.get(key)
+    if names is None:
+        return kept.set(key, (name,))
+    if name in names:
+        return kept
+    place = bisect_left(names, name)
+    return kept.set(key, (*names[:place], name, *names[place:]))
+
+
+def _less(kept: Map[K, tuple[Name, ...]], key: K, name: Name) -> Map[K, tuple[Name, ...]]:
+    """A reverse map with ``name`` no longer listed under ``key``."""
+    names = kept.get(key, ())
+    if name not in names:
+        return kept
+    return kept.set(key, tuple([other for other in names if other != name])) if len(names) > 1 else kept.delete(key)

@@ -32,7 +32,7 @@ def create_index(draft: Draft, operation: CreateIndex) -> None:
     index = Index(
         Name(table_name.schema, name),
         table_name,
-        elements=tuple([_plain(element) for element in operation.elements]),
+        elements=tuple([e if e.expression is None else _plain(e) for e in operation.elements]),
         include=operation.include,
         unique=operation.unique,
         method=operation.method,
@@ -42,9 +42,9 @@ def create_index(draft: Draft, operation: CreateIndex) -> None:
         tablespace=operation.tablespace,
     )
     if isinstance(table, Table) and table.complete:
-        plain = {element.column for element in index.elements if element.column is not None}
-        if not plain.union(index.include) <= {column.name for column in table.columns}:
-            raise Refused
+        for column in (*key_columns(index), *index.include):
+            if table.column(column) is None:
+                raise Refused
     create_stored_index(draft, index)
     if isinstance(table, Table) and table.partition_by is not None and table_name in draft.children_of:
         if operation.only:

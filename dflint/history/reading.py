@@ -177,11 +177,12 @@ class Reader:
         Raises:
             Refused: there is no such table, or (with ``if_exists``) there may be none.
         """
-        found = self.get(self.resolve(target))
+        name = self.resolve(target)
+        found = self.relations.get(name, UNKNOWN)
         if isinstance(found, Table):
             return found
-        if found is UNKNOWN and not if_exists:
-            return Table(self.resolve(target), complete=False)
+        if found is UNKNOWN and not self.closed and not if_exists:
+            return Table(name, complete=False)
         raise Refused
 
     def altered(self, target: Name) -> Relation:

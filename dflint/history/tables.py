@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from dflint.history.columns import changed_options, stored_column
 from dflint.history.constraints import (
-    KEYS,
     add_constraint,
     inline_constraints,
     key_elements,
@@ -55,12 +54,13 @@ def create_table(draft: Draft, operation: CreateTable) -> None:
     name = draft.creation_name(operation.target, operation.persistence == "temporary")
     name = Name(name.schema, clip(name.name))
     existing = draft.get(name)
-    if draft.known(name) is not None or draft.types.get(name) is not None:
+    if not (existing is None or existing is UNKNOWN) or draft.types.get(name) is not None:
         raise Refused
-    parents = tuple([draft.resolve(parent) for parent in operation.inherits])
+    parents = tuple([draft.resolve(parent) for parent in operation.inherits]) if operation.inherits else ()
     if operation.partition_of is not None:
         parents = (draft.resolve(operation.partition_of),)
-    require_no_cycle(draft, name, parents)
+    if parents:
+        require_no_cycle(draft, name, parents)
     table = Table(
         name,
         complete=not (operation.if_not_exists and existing is UNKNOWN),
@@ -103,11 +103,15 @@ def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable)
     given.extend(operation.constraints)
     if table.parents:
         table = inherited_checks(draft, table)
+    keys: list[Constraint] = []
+    foreign_keys: list[Constraint] = []
     for constraint in given:
         if constraint.kind == "check":
             table = _add_own_check(draft, table, constraint)
         elif constraint.kind == "not_null":
             table = add_constraint(draft, table, constraint)
+        else:
+            (foreign_keys if constraint.kind == "foreign_key" else keys).append(constraint)
     if draft.version >= 18:
         table = with_not_nulls(draft, table)
     if operation.partition_of is not None:
@@ -116,11 +120,8 @@ def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable)
         table = draft.known_table(table.name) or table
     for like in operation.likes:
         table = copy_like(draft, table, like)
-    for constraint in distinct_keys([c for c in given if c.kind in KEYS]):
+    for constraint in (*distinct_keys(keys), *foreign_keys):
         table = add_constraint(draft, table, constraint)
-    for constraint in given:
-        if constraint.kind == "foreign_key":
-            table = add_constraint(draft, table, constraint)
     draft.put(table)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -185,17 +188,37 @@ def test_a_missing_path_is_an_error_naming_it(here: Path, sources: list[Source])
     assert caught.value.remedy
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root reads everything")
-def test_a_folder_that_cannot_be_listed_is_reported_and_the_rest_found(here: Path, sources: list[Source]) -> None:
-    put(here, {"a/1.sql": "", "b/1.sql": ""})
-    (here / "a").chmod(0)
-    errors: list[DflintError] = []
+@contextmanager
+def ordinary_user() -> Iterator[None]:
+    """Root reads everything, so give its rights up for a while."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
     try:
-        found = discover(["."], sources, on_error=errors.append)
-        with pytest.raises(SourceError):
-            discover(["."], sources)
+        yield
     finally:
-        (here / "a").chmod(0o755)
+        if root:
+            os.seteuid(0)
+
+
+def test_a_folder_that_cannot_be_listed_is_reported_and_the_rest_found(
+    sources: list[Source], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors: list[DflintError] = []
+    # Not in tmp_path, which nobody but its owner may enter.
+    with TemporaryDirectory() as folder:
+        os.chmod(folder, 0o755)
+        monkeypatch.chdir(folder)
+        put(Path(folder), {"a/1.sql": "", "b/1.sql": ""})
+        Path("a").chmod(0)
+        try:
+            with ordinary_user():
+                found = discover(["."], sources, on_error=errors.append)
+                with pytest.raises(SourceError):
+                    discover(["."], sources)
+        finally:
+            Path("a").chmod(0o755)
+            os.chdir("/")
     assert [one.directory.path for one in found] == ["b"]
     assert [one.file for one in errors] == ["a"]
 

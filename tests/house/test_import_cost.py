@@ -52,7 +52,7 @@ def test_linting_imports_nothing_heavy(tmp_path: Path) -> None:
     (tmp_path / "0001_a.sql").write_text("CREATE TABLE t (a int);\nALTER TABLE t ADD b int;\n")
     (tmp_path / "0002_b.sql").write_text("CREATE INDEX i ON t (a); -- dflint: ignore[nonsense]\n")
     bare = imported("", tmp_path)
-    code = "from dflint.cli.main import main; main(['lint', '.'])"
+    code = "from dflint.cli.main import main; main(['lint', '--no-cache', '.'])"
     imported(code, tmp_path)  # fills the cache of rules
     loaded = imported(code, tmp_path)
     assert "dflint.sql.parse" in loaded

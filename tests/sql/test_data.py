@@ -76,7 +76,8 @@ def test_select_into_creates_a_table() -> None:
 def test_data_modifying_with_comes_before_what_uses_it() -> None:
     sql = "WITH d AS (DELETE FROM a RETURNING *), e AS (SELECT 1) SELECT * FROM d, e"
     deleted, selected = build(sql)
-    assert isinstance(deleted, Delete) and deleted.target == name("a")
+    assert isinstance(deleted, Delete)
+    assert deleted.target == name("a")
     assert isinstance(selected, Select)
     assert selected.query.reads == ()
     assert selected.query.writes == (name("a"),)
@@ -112,7 +113,8 @@ def test_set_config(sql: str, expected: SetVariable) -> None:
 @pytest.mark.parametrize("rest", ["FROM t", "WHERE false", "LIMIT 0", "GROUP BY 1"])
 def test_set_config_that_may_not_be_called_is_not_known(rest: str) -> None:
     setting, selected = build(f"SELECT set_config('a', 'b', false) {rest}")
-    assert isinstance(setting, SetVariable) and not setting.known
+    assert isinstance(setting, SetVariable)
+    assert not setting.known
     assert isinstance(selected, Select)
 
 

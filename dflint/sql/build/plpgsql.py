@@ -19,6 +19,7 @@ from dflint.model.operations.session import Commit, Rollback
 from dflint.sql.build.constant_strings import constant_string
 from dflint.sql.build.nodes import Node, Unread, claim, single
 from dflint.sql.build.plpgsql_fields import BRANCHES, FIELDS, PARTS
+from dflint.sql.build.queries import contents
 from dflint.sql.build.statements import build
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
 
@@ -265,12 +266,10 @@ class _Reader:
         except (TooDeep, RecursionError):
             self._keep([Opaque(reason=_TOO_DEEP)], line, conditional, self._inside)
             return
-        kind, node = single(raw["stmt"])
-        select = {"SelectStmt": node["val"]} if kind == "PLAssignStmt" else raw["stmt"]
         self._keep(
             [
                 operation
-                for operation in build(select, self._library)
+                for operation in _query_operations(raw["stmt"], self._library)
                 if not isinstance(operation, Select) or operation.query.reads or operation.query.functions
             ],
             line,
@@ -332,6 +331,20 @@ class _Reader:
             return constant_string(target["ResTarget"]["val"])
         except (GrammarError, TooDeep, RecursionError, KeyError, ValueError, IndexError):
             return None
+
+
+PL_ASSIGN_STMT: Final = frozenset({"name", "indirection", "nnames", "val", "location"})
+
+
+def _query_operations(stmt: Node, library: LibPgQuery) -> list[Operation]:
+    """The operations of a wrapped query or ``PLAssignStmt``."""
+    kind, node = single(stmt)
+    if kind != "PLAssignStmt":
+        return list(build(stmt, library))
+    claim(node, PL_ASSIGN_STMT)
+    subscripts = [step for step in node.get("indirection", ()) if "A_Indices" in step]
+    before = [Select(query=contents(step)) for step in subscripts]
+    return [*before, *build({"SelectStmt": node["val"]}, library)]
 
 
 def _part(wrapped: Node, kind: str) -> Node:
