@@ -72,8 +72,10 @@ class Writer:
         return self.random.choice(
             [
                 f"CREATE INDEX {table}_{word}_{self.random.randint(0, 999)} ON {table} ({word}_0);\n",
-                f"ALTER TABLE {table} ADD CONSTRAINT {table}_{word}_fk\n"
-                f"    FOREIGN KEY ({word}_0) REFERENCES {other} (id);\n",
+                (
+                    f"ALTER TABLE {table} ADD CONSTRAINT {table}_{word}_fk\n"
+                    f"    FOREIGN KEY ({word}_0) REFERENCES {other} (id);\n"
+                ),
                 f"ALTER TABLE {table} ALTER COLUMN {word}_1 SET NOT NULL;\n",
                 f"ALTER TABLE {table} ALTER COLUMN {word}_1 TYPE bigint;\n",
                 f"ALTER TABLE {table} RENAME COLUMN {word}_1 TO {word}_old;\n",

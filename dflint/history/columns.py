@@ -54,7 +54,7 @@ def stored_column(draft: Draft, table: Table, column: Column) -> Column:
             constraints=(),
             at=-1,
         )
-    if default is not None:
+    if default is not None and (default.args or default.kind == "null"):
         default = resolved_default(draft, default, kind)
     return replace(column, type=kind, default=default, constraints=(), at=-1)
 

@@ -13,7 +13,7 @@ from dflint.history.indexes import (
     key_columns,
     require_partition_key,
 )
-from dflint.history.naming import constraint_name, index_columns, index_name, joined
+from dflint.history.naming import LIMIT, constraint_name, index_columns, index_name, joined
 from dflint.model.catalog import Index, Table
 from dflint.model.expressions import Expr
 from dflint.model.names import Name
@@ -226,19 +226,23 @@ def put_not_null(draft: Draft, table: Table, column: str, given: Constraint | No
 
 def with_not_nulls(draft: Draft, table: Table) -> Table:
     """`put_not_null` for every column that is NOT NULL, in one go: a new table has many."""
-    taken = set(names(table))
+    (schema, first), owners = table.name, draft.owners_of_constraint
+    taken: set[str | None] = {*names(table)}
     own = {constraint.columns for constraint in table.constraints if constraint.kind == "not_null"}
+    plain = first.isascii()
     come: list[Constraint] = []
     for column in table.columns:
         if not column.not_null:
             continue
-        columns = (column.name,)
-        if columns in own:
-            table = put_not_null(draft, table, column.name)
+        second = column.name
+        if (second,) in own:
+            table = put_not_null(draft, table, second)
             continue
-        name = constraint_name(draft, table.name, column.name, "not_null", taken)
+        name = f"{first}_{second}_not_null"
+        if not plain or len(name) > LIMIT or not second.isascii() or name in taken or (schema, name) in owners:
+            name = constraint_name(draft, table.name, second, "not_null", taken)
         taken.add(name)
-        come.append(Constraint("not_null", name, columns))
+        come.append(Constraint("not_null", name, (second,)))
     return replace(table, constraints=(*table.constraints, *come)) if come else table
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
-from dflint.model.dependencies import sequence_argument
+from dflint.model.dependencies import may_name_sequence, sequence_argument
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.quoting import quote_identifier
@@ -85,7 +85,7 @@ def nextval(sequence: Name) -> Expr:
 
 def rename_sequences(expr: Expr | None, rename: Callable[[Name], Name]) -> Expr | None:
     """``expr`` with the sequences that nextval() and its kin name by a constant renamed (or qualified)."""
-    if expr is None or not expr.args:
+    if expr is None or not may_name_sequence(expr):
         return expr
 
     def change(part: Expr) -> Expr:

@@ -92,7 +92,7 @@ def column_links(columns: Iterable[Column], found: set[Link]) -> None:
         kind, default = column.type, column.default
         if kind is not None and kind.name.schema != "pg_catalog" and is_user_type(kind):
             found.add(("users_of_type", kind.name))
-        if default is not None and default.args:
+        if default is not None and default.args and may_name_sequence(default):
             found.update(("dependents_of", sequence) for sequence in sequences_named(default))
 
 
@@ -118,6 +118,13 @@ def is_user_type(kind: Type) -> bool:
     """Whether the type has been resolved to one outside pg_catalog."""
     schema = kind.name.schema
     return schema is not None and schema != "pg_catalog" and not kind.reference
+
+
+def may_name_sequence(expr: Expr) -> bool:
+    """False for most defaults without a look at all parts: constants, calls without arguments, and casts of these."""
+    while expr.kind == "cast" and expr.args:
+        expr = expr.args[0]
+    return bool(expr.args)
 
 
 def sequences_named(expr: Expr) -> Iterator[Name]:
