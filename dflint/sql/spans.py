@@ -31,7 +31,8 @@ def operation_span(
         at: a place inside the statement that a check pointed at, as an operation's ``at``; -1 for the operation's own.
     """
     start = text_start(text, statement)
-    place = at if at >= 0 else operation.at
+    # Inside a DO block places count from the start of the embedded text; its line is what is known of the file.
+    place = -1 if operation.body_line else at if at >= 0 else operation.at
     if place < 0 and not operation.body_line:
         end = _quick_end(text, start, statement.end)
         if end >= 0:

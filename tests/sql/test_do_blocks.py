@@ -310,6 +310,14 @@ def test_what_is_no_plpgsql_is_not_understood(body: str, reason: str) -> None:
     assert block.reason.startswith(reason)
 
 
+def test_template_placeholders_are_names() -> None:
+    first, second = inside("""declare x int := 1; begin
+      update {{ index .Options "Namespace" }}.users set a = 1; delete from ${schema}.t; end""")
+    assert isinstance(first, Update)
+    assert first.target.name == "users"
+    assert isinstance(second, Delete)
+
+
 def test_other_languages_are_not_understood() -> None:
     (block,) = build("DO LANGUAGE PlPerl 'x'")
     assert block == DoBlock(language="plperl", understood=False, reason="the language plperl is not read")

@@ -45,7 +45,14 @@ def declarations(text: bytes, library: LibPgQuery) -> Iterator[Declaration]:
     Raises:
         GrammarError: the scanner rejects the body.
     """
-    tokens = [token for token in library.scan(text) if token.code not in COMMENT_TOKENS]
+    lower = text.lower()
+    last = lower.rfind(b"declare")
+    if last < 0:
+        return
+    # The BEGIN behind the last section ends what there is to look at.
+    begin = lower.find(b"begin", last)
+    part = text if begin < 0 else text[: begin + 5]
+    tokens = [token for token in library.scan(part) if token.code not in COMMENT_TOKENS]
     words = [text[token.start : token.end].lower() for token in tokens]
     index = 0
     declaring = False
@@ -54,11 +61,11 @@ def declarations(text: bytes, library: LibPgQuery) -> Iterator[Declaration]:
             declaring = words[index] == b"declare"
             index += 1
             continue
-        last = _end(words, index)
-        found = _declaration(text, tokens, words, index, last)
+        end = _end(words, index)
+        found = _declaration(text, tokens, words, index, end)
         if found is not None:
             yield found
-        index = last + 1
+        index = end + 1
 
 
 def _end(words: list[bytes], index: int) -> int:

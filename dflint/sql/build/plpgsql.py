@@ -59,7 +59,7 @@ def read_body(head: Callable[[str], str], body: str, library: LibPgQuery, inside
         inside: what the operations' ``inside`` is to say.
     """
     try:
-        functions = _parse(head, body, library)
+        functions, body = _parse(head, body, library)
     except GrammarError as error:
         return Body((), _refusal(error))
     except (TooDeep, RecursionError):
@@ -87,28 +87,32 @@ def doubts(operations: Sequence[Operation]) -> str:
     return ""
 
 
-def _parse(head: Callable[[str], str], body: str, library: LibPgQuery) -> list[Node]:
-    """The functions of a body.
+def _parse(head: Callable[[str], str], body: str, library: LibPgQuery) -> tuple[list[Node], str]:
+    """The functions of a body, and the body without template placeholders.
 
     Raises:
         GrammarError: the body is not PL/pgSQL, or no attempt could do without its types.
     """
     try:
-        functions: list[Node] = _decode(library.parse_plpgsql((head("text") + dollar_quoted(body)).encode()))
-        return functions
+        return _decode(library.parse_plpgsql((head("text") + dollar_quoted(body)).encode())), body
     except GrammarError as error:
         if not _is_limit(error.message):
-            raise
+            from dflint.sql.mask import mask_templates
+
+            # To SQL's own grammar the body is a string, which no placeholder can disturb.
+            masked = mask_templates(body.encode(), psql_variables=False).decode()
+            if masked == body:
+                raise
+            return _parse(head, masked, library)
         from dflint.sql.build.declarations import with_known_types
 
         for shape in ("record", "text"):
             changed = with_known_types(body, library, shape)
             for row in ("text", "not_known"):
                 try:
-                    functions = _decode(library.parse_plpgsql((head(row) + dollar_quoted(changed)).encode()))
+                    return _decode(library.parse_plpgsql((head(row) + dollar_quoted(changed)).encode())), body
                 except GrammarError:
                     continue
-                return functions
         raise
 
 

@@ -1,0 +1,119 @@
+"""Checks about statements that change rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dflint.model.catalog import Table
+from dflint.model.context import Context, Hit
+from dflint.model.expressions import Expr
+from dflint.model.names import Name
+from dflint.model.operations.base import Operation
+from dflint.model.operations.data import Copy, Delete, Insert, Merge, Update
+from dflint.model.schema import Column
+from dflint_checks.presence import existing, held_exclusively, listed, shown
+
+
+def unbounded(operation: Operation, context: Context) -> Hit | None:
+    """UPDATE or DELETE whose WHERE does not limit how many rows it touches."""
+    if not isinstance(operation, (Update, Delete)) or operation.where is None:
+        return None
+    parts = list(_conjuncts(operation.where))
+    new = [name for part in parts if (name := _null_test(part)) is not None and _new_column(name, operation, context)]
+    if len(new) == len(parts):
+        rows = f"every row of {operation.target}, for {new[0]} is a new column and null everywhere,"
+        return Hit(values={"rows": rows}, level="error")
+    rows = f"as many rows of {operation.target} as the condition holds for"
+    if any(_selective(part) for part in parts):
+        return Hit(values={"rows": rows}, level="info", certain=False, because="how many rows those are")
+    if not operation.reads and _joins_constants(parts, operation):
+        return None
+    return Hit(values={"rows": rows})
+
+
+def _conjuncts(expr: Expr) -> Iterator[Expr]:
+    pending = [expr]
+    while pending:
+        part = pending.pop()
+        if part.kind == "and":
+            pending.extend(part.args)
+        else:
+            yield part
+
+
+def _null_test(part: Expr) -> str | None:
+    """The column of ``column IS NULL``."""
+    if part.kind == "is_null" and part.args and part.args[0].kind == "column" and part.args[0].name is not None:
+        return part.args[0].name.name
+    return None
+
+
+def _new_column(name: str, operation: Update | Delete, context: Context) -> bool:
+    """Whether the table had no such column before this change, and nothing has filled it since."""
+    before = context.change_start.table(context.resolve(operation.target))
+    now = context.table(operation.target)
+    if not isinstance(now, Table) or (isinstance(before, Table) and before.column(name) is not None):
+        return False
+    column = now.column(name)
+    return isinstance(column, Column) and column.complete and column.default is None and not column.generation
+
+
+def _selective(part: Expr) -> bool:
+    """A column equals constants, or is among what a subquery finds: it may be few rows."""
+    if part.kind == "subquery":
+        return True
+    if part.kind in ("in", "like", "between"):
+        return True
+    if part.kind == "operator" and part.name is not None and part.name.name == "=" and len(part.args) == 2:
+        sides = [any(each.kind == "column" for each in side.walk()) for side in part.args]
+        return sides[0] != sides[1]
+    return part.kind == "or" and all(_selective(each) for each in part.args)
+
+
+def _joins_constants(parts: list[Expr], operation: Update | Delete) -> bool:
+    """A join with something that is no relation: a list of VALUES."""
+    own = {None, operation.alias or operation.target.name, operation.target.name}
+    return any(
+        each.kind == "column" and each.name is not None and each.name.schema not in own
+        for part in parts
+        for each in part.walk()
+    )
+
+
+def rows_changed_under_lock(operation: Operation, context: Context) -> Hit | None:
+    """The first statement of a transaction that changes many rows after the transaction has locked out readers."""
+    if not _changes_many(operation, context):
+        return None
+    held = held_exclusively(context)
+    if not held:
+        return None
+    since = min(each.statement.index for each in held.values())
+    for earlier in context.earlier:
+        if earlier.statement.index > since and _changes_many(earlier.operation, earlier):
+            return None  # said already
+    words = operation.kind.replace("_", " ").upper()
+    return Hit(values={"what": words, "locked": listed([shown(name) for name in held])})
+
+
+def _changes_many(operation: Operation, context: Context) -> bool:
+    if isinstance(operation, Insert):
+        query = operation.query
+        return operation.source == "query" and query is not None and _reads_existing(query.reads, context)
+    if isinstance(operation, Copy):
+        return operation.direction == "from"
+    if isinstance(operation, Merge):
+        return True
+    if isinstance(operation, (Update, Delete)):
+        if existing(context.resolve(operation.target), context) is False:
+            return False
+        return operation.where is None or not any(_one_row(part) for part in _conjuncts(operation.where))
+    return False
+
+
+def _reads_existing(reads: tuple[Name, ...], context: Context) -> bool:
+    return any(existing(context.resolve(name), context) for name in reads)
+
+
+def _one_row(part: Expr) -> bool:
+    """``id = constant`` and its kin: what an equality with constants finds is taken for few rows here."""
+    return _selective(part) and not any(each.kind == "subquery" for each in part.walk())
