@@ -172,9 +172,7 @@ def remove_column(draft: Draft, table: Table, name: str, *, cascade: bool) -> No
     key = table.partition_by
     if key is not None and any(e.column == name or mentions_column(e.expression, name) for e in key.elements):
         raise Refused
-    generated = [
-        c.name for c in table.columns if c.generated is not None and c.name != name and mentions_column(c.generated, name)
-    ]
+    generated = [c.name for c in table.columns if c.name != name and mentions_column(c.generated, name)]
     policies = [p for p in table.policies if mentions_column(p.using, name) or mentions_column(p.check, name)]
     triggers = [t for t in table.triggers if name in t.columns or mentions_column(t.when, name)]
     if (generated or policies or triggers) and not cascade:

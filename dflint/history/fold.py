@@ -51,6 +51,7 @@ from dflint.sql.parse import text_start
 _AUTOCOMMIT = Transaction("none")
 _NONE: frozenset[Name] = frozenset()
 
+
 class _Saved(Struct, frozen=True):
     """What a rollback brings back."""
 
@@ -244,8 +245,6 @@ class Fold:
 
     def note_renamed(self, operation: RenameObject | SetObjectSchema, _after: Catalog) -> None:
         """What the change created and has renamed is still its own."""
-        if operation.target is None:
-            return
         old = self.catalog.resolve(operation.target, self.session.search_path)
         if old in self._created:
             new = Name(getattr(operation, "schema", None) or old.schema, getattr(operation, "new_name", old.name))
@@ -272,9 +271,10 @@ class Fold:
 
     def _close_transaction(self) -> None:
         self.transaction = _AUTOCOMMIT
-        # The log's contexts refer to the log: emptying it frees them without the garbage collector, which is off.
-        self._log.clear()
-        self._log = []
+        if self._log:
+            # Its contexts refer to it: emptying it frees them without the garbage collector, which is off.
+            self._log.clear()
+            self._log = []
         self._saved = []
         self.session = self._lasting
 

@@ -126,8 +126,14 @@ def several_foreign_keys(operation: Operation, context: Context) -> Hit | None:
     together = list(dict.fromkeys([*others, *mine]))
     if len(together) < 2 or len(others) == 2:
         return None
-    level = "info" if isinstance(operation, CreateTable) else None
-    return Hit(values={"tables": listed([shown(name) for name in together])}, level=level)
+    values = {"tables": listed([shown(name) for name in together])}
+    return Hit(values=values, level="info" if isinstance(operation, CreateTable) else None)
+
+
+def foreign_key_to_table_in_use(operation: Operation, context: Context) -> Hit | None:
+    """A foreign key that refers to tables in use; names them."""
+    names = [shown(name) for name in _referenced_tables(operation, context)]
+    return Hit(values={"referenced_in_use": listed(names)}) if names else None
 
 
 def _referenced_tables(operation: Operation, context: Context) -> list[Name]:

@@ -82,7 +82,8 @@ def _joins_constants(parts: list[Expr], operation: Update | Delete) -> bool:
 
 def rows_changed_under_lock(operation: Operation, context: Context) -> Hit | None:
     """The first statement of a transaction that changes many rows after the transaction has locked out readers."""
-    if not _changes_many(operation, context):
+    many = _changes_many(operation, context)
+    if many is False:
         return None
     held = held_exclusively(context)
     if not held:
@@ -91,11 +92,12 @@ def rows_changed_under_lock(operation: Operation, context: Context) -> Hit | Non
     for earlier in context.earlier:
         if earlier.statement.index > since and _changes_many(earlier.operation, earlier):
             return None  # said already
-    words = operation.kind.replace("_", " ").upper()
-    return Hit(values={"what": words, "locked": listed([shown(name) for name in held])})
+    values = {"what": operation.kind.upper(), "locked": listed([shown(name) for name in held])}
+    return Hit(values=values, certain=many is True, because="how many rows that are")
 
 
-def _changes_many(operation: Operation, context: Context) -> bool:
+def _changes_many(operation: Operation, context: Context) -> bool | None:
+    """Whether the statement changes more than a few rows; None: it depends on how many its condition holds for."""
     if isinstance(operation, Insert):
         query = operation.query
         return operation.source == "query" and query is not None and _reads_existing(query.reads, context)
@@ -103,17 +105,16 @@ def _changes_many(operation: Operation, context: Context) -> bool:
         return operation.direction == "from"
     if isinstance(operation, Merge):
         return True
-    if isinstance(operation, (Update, Delete)):
-        if existing(context.resolve(operation.target), context) is False:
+    if not isinstance(operation, (Update, Delete)) or existing(context.resolve(operation.target), context) is False:
+        return False
+    if operation.where is not None:
+        parts = list(_conjuncts(operation.where))
+        if any(_selective(part) for part in parts):
+            return None
+        if not operation.reads and _joins_constants(parts, operation):
             return False
-        return operation.where is None or not any(_one_row(part) for part in _conjuncts(operation.where))
-    return False
+    return True
 
 
 def _reads_existing(reads: tuple[Name, ...], context: Context) -> bool:
     return any(existing(context.resolve(name), context) for name in reads)
-
-
-def _one_row(part: Expr) -> bool:
-    """``id = constant`` and its kin: what an equality with constants finds is taken for few rows here."""
-    return _selective(part) and not any(each.kind == "subquery" for each in part.walk())

@@ -191,3 +191,33 @@ def test_down_sections_do_not_run() -> None:
     contexts = list(fold.file(text, sections, PARSER.parse(text, sections)))
     assert [context.operation.kind for context in contexts] == ["create_table", "end_of_file"]
     assert fold.catalog.table(Name("public", "t")) is not None
+
+
+def test_a_refused_statement_leaves_nothing_behind() -> None:
+    # The sequence of the first column is made before the second constraint of the same name is refused.
+    refused = "create table t (id serial, constraint c check (id > 0), constraint c check (id > 1));"
+    (contexts,) = fold_sql(refused + "create table t (id serial)")
+    assert contexts[1].catalog is contexts[0].catalog
+    assert {name.name for name in contexts[-1].catalog.relations} == {"t", "t_id_seq"}
+
+
+def test_a_rollback_brings_back_what_the_next_statement_sees() -> None:
+    (contexts,) = fold_sql(
+        "create table a (); begin; drop table a; create table b (); rollback; alter table a add c int"
+    )
+    last = contexts[-1].catalog
+    assert last.table(Name("public", "a")) is not None
+    assert Name("public", "b") not in last.relations
+
+
+def test_contexts_keep_the_catalog_of_their_moment() -> None:
+    (contexts,) = fold_sql("create table a (); create table b (); drop table a")
+    known = [sorted(name.name for name, found in each.catalog.relations.items() if found) for each in contexts]
+    assert known == [[], ["a"], ["a", "b"], ["b"]]
+
+
+def test_a_new_table_stays_new_when_its_constraint_is_renamed() -> None:
+    (contexts,) = fold_sql(
+        "create table t (a int constraint c check (a > 0)); alter table t rename constraint c to d; select 1"
+    )
+    assert contexts[-1].created == {Name("public", "t")}

@@ -12,7 +12,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dflint.history import replay as replay_module
-from dflint.history.replay import apply, replay
+from dflint.history.draft import Draft
+from dflint.history.replay import advance, apply, replay
 from dflint.model.catalog import UNKNOWN, Catalog, Index, Table
 from dflint.model.dependencies import with_reverse_maps
 from dflint.model.expressions import Expr, Type
@@ -138,6 +139,17 @@ def test_apply_never_raises_and_keeps_the_reverse_maps(start: Catalog, history: 
         catalog = apply(operation, before, SESSION, version)
         assert catalog == with_reverse_maps(catalog)
         assert before == with_reverse_maps(before)
+
+
+@quick
+@given(starts, histories, VERSIONS)
+def test_a_draft_that_goes_along_gives_what_apply_gives(start: Catalog, history: list[Operation], version: int) -> None:
+    catalog, draft = start, Draft(start, version)
+    for operation in history:
+        before, catalog = catalog, apply(operation, catalog, SESSION, version)
+        along = draft.catalog
+        assert advance(draft, operation, SESSION) == catalog
+        assert (draft.catalog is along) == (catalog is before)
 
 
 @quick
