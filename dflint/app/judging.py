@@ -12,7 +12,7 @@ from dflint.app.fingerprints import Fingerprints
 from dflint.app.loading import LoadedFile, applied_files
 from dflint.app.outcome import Outcome, Settings
 from dflint.app.suppressions import MARK, Located, Suppressions
-from dflint.history.fold import Fold
+from dflint.history.fold import Fold, refuses_mix
 from dflint.model.catalog import Catalog
 from dflint.model.context import Context, Knowledge
 from dflint.model.finding import Finding, NotAnalysed, RuleCard
@@ -23,6 +23,11 @@ from dflint.rulebook.rule import Raised
 from dflint.sql.parse import Parser, text_start
 from dflint.sql.source_text import SourceText
 from dflint.sql.spans import comments, operation_span
+
+_MIXED = (
+    "The runner refuses a migration that mixes statements which cannot run in a transaction with others: "
+    "give them migrations of their own, or allow mixing in its configuration"
+)
 
 
 class ParsedFile(NamedTuple):
@@ -62,6 +67,7 @@ class Judge:
             version=self.settings.version,
             knowledge=self._knowledge,
             catalog=self._catalog,
+            from_the_start=len(history.files) > 1,
         )
         applied = applied_files(history.files, self.settings.baseline)
         last: _FileJudge | None = None
@@ -123,6 +129,9 @@ class _FileJudge:
         self._cover()
         for notice in self._notices:
             self._remark(notice.rule, notice.message, notice.span.start, notice.span.end)
+        for section, statements in zip(self._sections, self._statements, strict=True):
+            if section.direction == "up" and refuses_mix(self._source.text, section, statements):
+                self._remark("runner-refuses-file", _MIXED, section.span.start, section.span.start)
         self._suppress()
         text = self._source.text
         for located in sorted(self._located, key=lambda one: (one.start, one.end, one.finding.rule)):

@@ -72,7 +72,15 @@ class Fold:
         transaction: the transaction open now.
     """
 
-    def __init__(self, *, runner: Runner, version: int, knowledge: Knowledge, catalog: Catalog) -> None:
+    def __init__(
+        self, *, runner: Runner, version: int, knowledge: Knowledge, catalog: Catalog, from_the_start: bool = False
+    ) -> None:
+        """Start with nothing replayed.
+
+        Args:
+            from_the_start: the first file that comes is the first of a history of several, made on an empty database:
+                what it creates IF NOT EXISTS, it creates.
+        """
         self.catalog = catalog
         self._draft = Draft(catalog, version)
         self.session = Session()
@@ -87,7 +95,7 @@ class Fold:
         self._group = 0
         self._log: list[Context] = []
         self._saved: list[_Saved] = []  # the start of the transaction, then its savepoints
-        self._files_before = 0
+        self._history_known = from_the_start
 
     def begin_change(self) -> None:
         """A new change begins: nothing of what it creates is there yet."""
@@ -120,7 +128,8 @@ class Fold:
         for section, statements in zip(sections, parsed, strict=True):
             if section.direction == "up":
                 yield from self._section(text, section, statements, assume_in_transaction)
-        self._files_before += 1
+        # A history that is replayed from its first file shows what exists from the second file on.
+        self._history_known = True
 
     def end_of_run(self) -> Context:
         """The context of the pseudo operation after the last file."""
@@ -231,7 +240,7 @@ class Fold:
         name = _created_name(operation, self.session)
         if name is None or self.catalog.relations.get(name) is not None:
             return
-        known_absent = self._change_start.relations.get(name, UNKNOWN) is None or self._files_before > 0
+        known_absent = self._change_start.relations.get(name, UNKNOWN) is None or self._history_known
         if operation.conditional or (getattr(operation, "if_not_exists", False) and not known_absent):
             self._maybe_created |= {name}
         else:
@@ -340,7 +349,11 @@ class Fold:
 
     def set_variable(self, operation: SetVariable) -> None:
         """SET, SET LOCAL and set_config()."""
-        if operation.conditional or (operation.local and self.transaction.kind == "none"):
+        if operation.local and self.transaction.kind == "none":
+            return
+        if operation.conditional:
+            if operation.name == "search_path":
+                self.session = replace(self.session, path_known=False)
             return
         value = None if operation.values is None else ", ".join(operation.values)
         path = _search_path(operation)
@@ -439,6 +452,15 @@ def _units(section: Section, statements: Sequence[Statement]) -> Iterable[Sequen
 def _pattern(expressions: Sequence[str]) -> re.Pattern[str] | None:
     """One pattern that matches where any of the expressions does."""
     return re.compile("|".join(f"(?:{expression})" for expression in expressions)) if expressions else None
+
+
+def refuses_mix(text: bytes, section: Section, statements: Sequence[Statement]) -> bool:
+    """Whether the runner refuses the section, for some of its statements drop its transaction and others do not."""
+    pattern = _pattern(section.unwraps) if section.mixed_refused else None
+    if pattern is None:
+        return False
+    words = _Words(text)
+    return len({words.match(statement, pattern) for statement in statements}) > 1
 
 
 class _Words:

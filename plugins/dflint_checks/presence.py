@@ -33,9 +33,10 @@ def held_exclusively(context: Context) -> dict[Name, Context]:
         if earlier.operation.kind in _GONE or earlier.statement is context.statement:
             continue
         for name, mode in earlier.locks:
-            if mode == EXCLUSIVE and name not in held and existing(name, earlier):
-                if not isinstance(earlier.relation(name), (Index, Sequence)):
-                    held[name] = earlier
+            if mode != EXCLUSIVE or name in held or isinstance(earlier.relation(name), (Index, Sequence)):
+                continue
+            if existing(name, earlier):
+                held[name] = earlier
     return held
 
 

@@ -120,6 +120,24 @@ def test_files_that_the_runner_does_not_run_are_named(folder: Path) -> None:
     ]
 
 
+def test_flyway_refuses_to_mix(folder: Path) -> None:
+    (folder / "flyway.toml").write_text("[flyway]\n")
+    write(
+        folder, V1__a="CREATE INDEX CONCURRENTLY i ON t (a);\nSELECT 1;", V2__b="CREATE INDEX CONCURRENTLY j ON t (b);"
+    )
+    report = run(".")
+    assert places(report, "runner-refuses-file") == [("V1__a.sql", 1)]
+    assert places(report, "concurrently-in-transaction") == []
+
+
+def test_if_not_exists_creates_in_a_history_from_its_start(folder: Path) -> None:
+    write(folder, **{"1_a": "CREATE TABLE IF NOT EXISTS t (a int); CREATE INDEX i ON t (a);"})
+    (alone,) = [f for f in run(".").findings if f.rule == "create-index-blocking"]
+    assert (alone.level, alone.confidence) == ("warning", "low")
+    write(folder, **{"2_b": "CREATE TABLE IF NOT EXISTS t (a int); CREATE INDEX j ON t (a);"})
+    assert places(run("."), "create-index-blocking") == [("2_b.sql", 1)]
+
+
 def test_crlf_and_byte_order_mark(folder: Path) -> None:
     (folder / "m.sql").write_bytes(b"\xef\xbb\xbf-- x\r\nCREATE INDEX i ON t (a);\r\n")
     (finding,) = [f for f in run("m.sql").findings if f.rule == "create-index-blocking"]
