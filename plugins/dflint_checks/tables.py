@@ -48,7 +48,7 @@ def object_dropped(operation: Operation, context: Context) -> Hit | None:
     if not isinstance(operation, DropObject) or operation.target is None:
         return None
     there = _there_before(operation.target, operation.object_kind, context)
-    if there is False or _created_later(operation, context):
+    if there is False or _created_later(operation, context) or _renamed_here(operation, context):
         return None
     sure = there is True or not operation.if_exists
     return Hit(certain=sure, because=f"whether {operation.target} exists")
@@ -78,7 +78,10 @@ def _there_before(name: Name, kind: str, context: Context) -> bool | None:
 
 #: Kind of object -> kinds of operation that make one which can take its place.
 _REPLACING = {
-    **dict.fromkeys(_VIEWS, ("create_view", "create_materialized_view", "create_table", "create_table_as")),
+    **dict.fromkeys(
+        (*_VIEWS, "table", "foreign_table"),
+        ("create_view", "create_materialized_view", "create_table", "create_table_as"),
+    ),
     **dict.fromkeys(_ROUTINES, ("create_function", "create_procedure", "create_aggregate")),
     **dict.fromkeys(
         ("type", "domain"), ("create_enum", "create_composite_type", "create_range", "create_domain", "create_type")
@@ -93,6 +96,15 @@ def _created_later(operation: DropObject, context: Context) -> bool:
     return target is not None and any(
         other.kind in kinds and other.target is not None and other.target.name == target.name
         for statement in context.following
+        for other in statement.operations
+    )
+
+
+def _renamed_here(operation: DropObject, context: Context) -> bool:
+    """Whether an earlier statement of the same file gave it its present name, which nobody uses then."""
+    return any(
+        isinstance(other, RenameObject) and operation.target is not None and other.new_name == operation.target.name
+        for statement in context.statements[: context.statement.index]
         for other in statement.operations
     )
 
@@ -316,21 +328,17 @@ def truncate_cascades(operation: Operation, context: Context) -> Hit | None:
 
 
 def relation_renamed(operation: Operation, context: Context) -> Hit | None:
-    """RENAME of a table or view whose old name is not taken over by anything in the same migration."""
+    """RENAME of something whose old name is not taken over by anything in the same migration."""
     if not isinstance(operation, RenameObject):
         return None
-    old = operation.target.name
-    # Only a table or view that has the old name afterwards keeps old code running.
+    old, kinds = operation.target.name, _REPLACING.get(operation.object_kind, (f"create_{operation.object_kind}",))
     for statement in context.following:
         for other in statement.operations:
-            if other.kind in _TAKING and other.target is not None and other.target.name == old:
+            if other.kind in kinds and other.target is not None and other.target.name == old:
                 return None
             if isinstance(other, RenameObject) and other.new_name == old:
                 return None
     return _there(operation, context)
-
-
-_TAKING = frozenset({"create_view", "create_table", "create_table_as", "create_materialized_view"})
 
 
 def object_renamed(operation: Operation, context: Context) -> Hit | None:
