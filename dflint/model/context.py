@@ -63,6 +63,7 @@ class Context(Struct, eq=False):
     answers: dict[str, object] = {}
     _effect: Effect | None = None
     _locks: Sequence[tuple[Name, str]] | None = None
+    _resolved: dict[Name, Name] = {}
 
     @property
     def effect(self) -> Effect:
@@ -99,7 +100,11 @@ class Context(Struct, eq=False):
 
     def resolve(self, name: Name) -> Name:
         """The qualified name of the existing relation that ``name`` means here."""
-        return self.catalog.resolve(name, self.session.search_path)
+        found = self._resolved.get(name)
+        if found is None:
+            # Rules ask for the same few names many times.
+            found = self._resolved[name] = self.catalog.resolve(name, self.session.search_path)
+        return found
 
     @property
     def target(self) -> Name | None:

@@ -159,8 +159,13 @@ class Parser:
 
 def text_start(text: bytes, statement: Statement) -> int:
     """Where the statement's own text begins, after white space and comments."""
-    found = _LEADING.match(text, statement.start, statement.end)
-    return found.end() if found else statement.start
+    return skip_blanks(text, statement.start, statement.end)
+
+
+def skip_blanks(text: bytes, start: int, end: int) -> int:
+    """The first place from ``start`` on that is neither white space, comment nor semicolon."""
+    found = _LEADING.match(text, start, end)
+    return found.end() if found else start
 
 
 def _with_psql_lines(statements: list[Statement], lines: list[PsqlLine], base: int) -> list[Statement]:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dflint.model.migration import Statement
 from dflint.model.operations.base import Operation
 from dflint.sql.libpg_query import COMMENT_TOKENS, GrammarError, LibPgQuery, Token
-from dflint.sql.parse import text_start
+from dflint.sql.parse import skip_blanks, text_start
 
 #: ``ALTER TABLE name`` and its kin, up to the action, where nothing odd stands in between.
 _ALTER = re.compile(
@@ -16,6 +16,13 @@ _ALTER = re.compile(
     (?:[\w$]+|"[^"]+")(?:\s*\.\s*(?:[\w$]+|"[^"]+"))*(?:\s*\*)?\s+""",
     re.IGNORECASE | re.VERBOSE,
 )
+
+_QUOTES = rb"""'[^']*'|"[^"]*"|\$(?P<tag>[A-Za-z_]\w*|)\$.*?\$(?P=tag)\$"""
+_COMMENTS = rb"--[^\n]*|/\*.*?\*/"
+#: Brackets and commas outside quotes and comments; those come as matches of their own.
+_MARKS = re.compile(_QUOTES + rb"|" + _COMMENTS + rb"|[()\[\],]", re.DOTALL)
+#: Code, or what is not: white space and comments.
+_WORDS = re.compile(rb"(?P<blank>\s+|" + _COMMENTS + rb")|(?P<code>(?:" + _QUOTES + rb"|(?!--|/\*)\S)+)", re.DOTALL)
 
 #: Words between ALTER and the relation's name.
 _ALTER_HEAD = frozenset(b"alter table index view materialized sequence foreign type if exists only".split())
@@ -33,14 +40,10 @@ def operation_span(
     start = text_start(text, statement)
     # Inside a DO block places count from the start of the embedded text; its line is what is known of the file.
     place = -1 if operation.body_line else at if at >= 0 else operation.at
-    if place < 0 and not operation.body_line:
-        end = _quick_end(text, start, statement.end)
-        if end >= 0:
-            if operation.clause < 0:
-                return start, end
-            if operation.clause == 0 and len(statement.operations) == 1:
-                head = _ALTER.match(text, start, end)
-                return (head.end() if head else start), end
+    if not operation.body_line and text.find(b"\\", start, statement.end) < 0:
+        quick = _quick(text, start, statement, operation, place)
+        if quick is not None:
+            return quick
     tokens = _tokens(library, text[start : statement.end])
     if not tokens:
         return start, max(start, statement.end)
@@ -58,11 +61,62 @@ def operation_span(
     return start + tokens[index].start, start + _clause_end(text, start, tokens, index)
 
 
-def _quick_end(text: bytes, start: int, end: int) -> int:
-    """Where a statement ends, without scanning; -1 when a comment makes that doubtful."""
-    if text.find(b"--", start, end) >= 0 or text.find(b"/*", start, end) >= 0:
-        return -1
-    return start + len(text[start:end].rstrip())
+def _quick(text: bytes, start: int, statement: Statement, operation: Operation, place: int) -> tuple[int, int] | None:
+    """The span without the scanner, where no string has escapes and no comment stands in an odd place."""
+    if place >= 0:
+        first = statement.base + place
+    elif operation.clause > 0:
+        first = _nth_clause(text, start, statement.end, operation.clause)
+    elif operation.clause == 0 and text[start : start + 5].lower() == b"alter":
+        head = _ALTER.match(text, start, statement.end)
+        if head is None:
+            return None
+        first = head.end()
+    else:
+        first = start
+    if first == start:
+        return start, _trimmed(text, start, statement.end)
+    return first, _trimmed(text, first, _quick_clause_end(text, first, statement.end))
+
+
+def _nth_clause(text: bytes, start: int, end: int, clause: int) -> int:
+    """Where a later clause begins: after the clause-th comma outside brackets."""
+    depth = commas = 0
+    for found in _MARKS.finditer(text, start, end):
+        mark = found[0]
+        if mark in b"([":
+            depth += 1
+        elif mark in b")]":
+            depth -= 1
+        elif mark == b"," and depth == 0:
+            commas += 1
+            if commas == clause:
+                return skip_blanks(text, found.end(), end)
+    return start
+
+
+def _quick_clause_end(text: bytes, start: int, end: int) -> int:
+    depth = 0
+    for found in _MARKS.finditer(text, start, end):
+        mark = found[0]
+        if mark in b"([":
+            depth += 1
+        elif mark in b")]":
+            depth -= 1
+            if depth < 0:
+                return found.start()
+        elif mark == b"," and depth == 0:
+            return found.start()
+    return end
+
+
+def _trimmed(text: bytes, start: int, end: int) -> int:
+    """The end without trailing white space and comments."""
+    last = start
+    for found in _WORDS.finditer(text, start, end):
+        if found.lastgroup == "code":
+            last = found.end()
+    return last
 
 
 def _body_line(text: bytes, start: int, tokens: Sequence[Token], line: int) -> tuple[int, int]:

@@ -72,6 +72,7 @@ _CHECKS: Mapping[str, Mapping[str, str]] = {
         "needs-transaction": "needs_transaction",
         "partly-applied": "partly_applied",
         "left-changed": "left_changed",
+        "left-open": "left_open",
         "marker-overruled": "marker_overruled",
     },
 }

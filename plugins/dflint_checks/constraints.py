@@ -119,12 +119,15 @@ def several_foreign_keys(operation: Operation, context: Context) -> Hit | None:
     if not mine:
         return None
     others: dict[Name, None] = {}
-    for earlier in context.earlier:
-        others.update(dict.fromkeys(_referenced_tables(earlier.operation, earlier)))
+    for earlier in reversed(context.earlier):
+        found = _referenced_tables(earlier.operation, earlier)
+        if found and set(mine) <= set(found):
+            return None  # nothing new
+        others.update(dict.fromkeys(found))
         if len(others) > 1:
             return None  # said already
     together = list(dict.fromkeys([*others, *mine]))
-    if len(together) < 2 or len(others) == 2:
+    if len(together) < 2:
         return None
     values = {"tables": listed([shown(name) for name in together])}
     return Hit(values=values, level="info" if isinstance(operation, CreateTable) else None)

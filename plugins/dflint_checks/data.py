@@ -11,7 +11,7 @@ from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.data import Copy, Delete, Insert, Merge, Update
 from dflint.model.schema import Column
-from dflint_checks.presence import existing, held_exclusively, listed, shown
+from dflint_checks.presence import existing, first_under_lock, listed, shown
 
 
 def unbounded(operation: Operation, context: Context) -> Hit | None:
@@ -21,9 +21,9 @@ def unbounded(operation: Operation, context: Context) -> Hit | None:
     parts = list(_conjuncts(operation.where))
     new = [name for part in parts if (name := _null_test(part)) is not None and _new_column(name, operation, context)]
     if len(new) == len(parts):
-        rows = f"every row of {operation.target}, for {new[0]} is a new column and null everywhere,"
+        rows = f"every row of {operation.target}, as {new[0]} is a new column and null everywhere"
         return Hit(values={"rows": rows}, level="error")
-    rows = f"as many rows of {operation.target} as the condition holds for"
+    rows = f"every row of {operation.target} for which its condition holds, however many there are"
     if any(_selective(part) for part in parts):
         return Hit(values={"rows": rows}, level="info", certain=False, because="how many rows those are")
     if not operation.reads and _joins_constants(parts, operation):
@@ -85,13 +85,9 @@ def rows_changed_under_lock(operation: Operation, context: Context) -> Hit | Non
     many = _changes_many(operation, context)
     if many is False:
         return None
-    held = held_exclusively(context)
+    held = first_under_lock(context, lambda earlier: _changes_many(earlier.operation, earlier) is not False)
     if not held:
         return None
-    since = min(each.statement.index for each in held.values())
-    for earlier in context.earlier:
-        if earlier.statement.index > since and _changes_many(earlier.operation, earlier):
-            return None  # said already
     values = {"what": operation.kind.upper(), "locked": listed([shown(name) for name in held])}
     return Hit(values=values, certain=many is True, because="how many rows that are")
 

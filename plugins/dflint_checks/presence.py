@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+
 from dflint.model.catalog import Index, Sequence, Table
 from dflint.model.context import Context
 from dflint.model.names import Name
@@ -23,21 +25,48 @@ def existing(name: Name, context: Context) -> bool | None:
     return None if new is None else not new
 
 
-def held_exclusively(context: Context) -> dict[Name, Context]:
-    """Tables that others may use and that the transaction has locked against readers, with the first context of each.
+def held_exclusively(context: Context) -> dict[Name, None]:
+    """Tables that others may use and that the transaction has locked against readers.
 
     What the same statement does is left out.
     """
-    held: dict[Name, Context] = {}
+    held: dict[Name, None] = {}
     for earlier in context.earlier:
-        if earlier.operation.kind in _GONE or earlier.statement is context.statement:
-            continue
-        for name, mode in earlier.locks:
-            if mode != EXCLUSIVE or name in held or isinstance(earlier.relation(name), (Index, Sequence)):
-                continue
-            if existing(name, earlier):
-                held[name] = earlier
+        if earlier.statement is not context.statement:
+            held.update(dict.fromkeys(_locked_exclusively(earlier)))
     return held
+
+
+def _locked_exclusively(context: Context) -> Iterator[Name]:
+    if context.operation.kind in _GONE:
+        return
+    for name, mode in context.locks:
+        if mode == EXCLUSIVE and not isinstance(context.relation(name), (Index, Sequence)) and existing(name, context):
+            yield name
+
+
+def first_under_lock(context: Context, alike: Callable[[Context], bool]) -> dict[Name, None]:
+    """`held_exclusively`, for the first statement of its transaction that runs under such locks; empty for others.
+
+    It looks back no further than it must, so that a long transaction does not take quadratic time.
+
+    Args:
+        alike: whether an earlier statement would have been told the same.
+    """
+    since: dict[Name, None] = {}
+    before = False
+    for earlier in reversed(context.earlier):
+        if earlier.statement is context.statement:
+            continue
+        if not before and alike(earlier):
+            if not since:
+                return {}  # what is held now was held then, too
+            before = True
+        for name in _locked_exclusively(earlier):
+            if before:
+                return {}  # said already
+            since[name] = None
+    return dict(reversed(since.items()))
 
 
 def shown(name: Name) -> str:

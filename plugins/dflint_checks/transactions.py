@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 
 from dflint.model.catalog import Table
 from dflint.model.context import Context, Hit
@@ -12,7 +13,7 @@ from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.session import ResetVariable, SetVariable
 from dflint.model.operations.tables import ValidateConstraint
-from dflint_checks.presence import EXCLUSIVE, existing, held_exclusively, listed, shown
+from dflint_checks.presence import EXCLUSIVE, existing, first_under_lock, held_exclusively, listed, shown
 
 # --- timeouts -------------------------------------------------------------------------------------------------------
 
@@ -30,22 +31,26 @@ def missing_lock_timeout(operation: Operation, context: Context) -> Hit | None:
 
 
 def lock_timeout_off(operation: Operation, context: Context) -> Hit | None:
-    """A strong lock under ``lock_timeout = 0``, or one that is no limit worth the name."""
+    """The first strong lock under a lock_timeout that is none, or no limit worth the name."""
     lock = _strong_lock(operation, context)
     setting = context.session.setting("lock_timeout")
     if lock is None or setting is None or setting.value is None:
         return None
-    for earlier in context.earlier:
-        if _strong_lock(earlier.operation, earlier) and earlier.session.setting("lock_timeout") == setting:
+    for before, then in _backwards(context):
+        if _touches("lock_timeout", before):
+            break
+        if _strong_lock(before, then()):
             return None  # said already
-    return Hit(values={"mode": lock[1], "relation": shown(lock[0]), "value": setting.value}, certain=lock[2])
+    because = f"whether {shown(lock[0])} existed before this migration"
+    values = {"mode": lock[1], "relation": shown(lock[0]), "value": setting.value}
+    return Hit(values=values, certain=lock[2], because=because)
 
 
 def lock_timeout_late(operation: Operation, context: Context) -> Hit | None:
     """SET lock_timeout after the file's first strong lock."""
     if not isinstance(operation, SetVariable) or not _switches_on(operation):
         return None
-    earlier = _unprotected_before("lock_timeout", context)
+    earlier = _first_unprotected("lock_timeout", context)
     if earlier is None:
         return None
     return Hit(values={"before": f"the {earlier.kind.replace('_', ' ').upper()} on {earlier.target}"})
@@ -56,7 +61,8 @@ def missing_statement_timeout(operation: Operation, context: Context) -> Hit | N
     lock = _strong_lock(operation, context)
     if lock is None or _unprotected_before("statement_timeout", context) is not None:
         return None
-    return Hit(values={"mode": lock[1], "relation": shown(lock[0])}, certain=lock[2])
+    because = f"whether {shown(lock[0])} existed before this migration"
+    return Hit(values={"mode": lock[1], "relation": shown(lock[0])}, certain=lock[2], because=because)
 
 
 def _strong_lock(operation: Operation, context: Context) -> tuple[Name, str, bool] | None:
@@ -79,28 +85,75 @@ _HARMLESS = frozenset(
 
 
 def _unprotected_before(timeout: str, context: Context) -> Operation | None:
-    """The first operation before this one in the section that took a strong lock while the timeout was not set."""
-    armed = local = False
-    for statement, operation in _before(context):
-        kind = operation.kind
-        if kind in ("set_variable", "reset_variable"):
-            if isinstance(operation, SetVariable) and operation.name == timeout:
-                armed, local = _switches_on(operation), operation.local
-            elif isinstance(operation, ResetVariable) and operation.name in (timeout, None):
-                armed = False
-        elif kind in ("commit", "rollback"):
-            armed = armed and not local
-        elif not armed and kind not in _HARMLESS and _strong_lock(operation, _as_it_was(operation, statement, context)):
+    """An operation before this one in the section that took a strong lock while the timeout was not set.
+
+    As a rule the last one with a strong lock is one; only where the timeout was touched since, all are looked at.
+    """
+    for operation, then in _backwards(context):
+        if _touches(timeout, operation) or operation.kind in ("commit", "rollback"):
+            return _first_unprotected(timeout, context)
+        if operation.kind not in _HARMLESS and _strong_lock(operation, then()):
             return operation
     return None
 
 
+def _first_unprotected(timeout: str, context: Context) -> Operation | None:
+    armed = local = False
+    for statement, operation in _before(context):
+        if isinstance(operation, SetVariable) and operation.name == timeout:
+            armed, local = _switches_on(operation), operation.local
+        elif _touches(timeout, operation):
+            armed = False
+        elif operation.kind in ("commit", "rollback"):
+            armed = armed and not local
+        elif armed or operation.kind in _HARMLESS:
+            continue
+        elif _strong_lock(operation, _as_it_was(operation, statement, context)):
+            return operation
+    return None
+
+
+def _touches(timeout: str, operation: Operation) -> bool:
+    if isinstance(operation, SetVariable):
+        return operation.name == timeout
+    return isinstance(operation, ResetVariable) and operation.name in (timeout, None)
+
+
 def _before(context: Context) -> Iterator[tuple[Statement, Operation]]:
+    """The operations before this one in the section, the first one first."""
     for statement in context.statements[: context.statement.index + 1]:
         for operation in statement.operations:
             if operation is context.operation:
                 return
             yield statement, operation
+
+
+def _backwards(context: Context) -> Iterator[tuple[Operation, Callable[[], Context]]]:
+    """The operations before this one in the section, the last one first, with what makes their contexts."""
+    logged = context.earlier
+    last = len(logged) - 1
+    for index in range(context.statement.index, -1, -1):
+        statement = context.statements[index]
+        operations = statement.operations
+        if index == context.statement.index:
+            operations = operations[: _place(context.operation, operations)]
+        for operation in reversed(operations):
+            if last >= 0 and logged[last].operation is operation:
+                yield operation, partial(_itself, logged[last])
+                last -= 1
+            else:
+                yield operation, partial(_as_it_was, operation, statement, context)
+
+
+def _place(operation: Operation, operations: tuple[Operation, ...]) -> int:
+    for place, other in enumerate(operations):
+        if other is operation:
+            return place
+    return len(operations)
+
+
+def _itself(context: Context) -> Context:
+    return context
 
 
 def _as_it_was(operation: Operation, statement: Statement, context: Context) -> Context:
@@ -145,18 +198,32 @@ def set_local_without_effect(operation: Operation, context: Context) -> Hit | No
 
 
 def work_under_lock(operation: Operation, context: Context) -> Hit | None:
-    """A statement that takes long while an earlier one of the transaction keeps readers out of some table."""
-    if isinstance(operation, ValidateConstraint) and _added_here(operation, context):
+    """The first statement that takes long while an earlier one of the transaction keeps readers out of some table."""
+    if context.effect.scan is False and isinstance(operation, ValidateConstraint):
+        return None  # it is valid already
+    if _added_here(operation, context):
         return None  # a matter of its own
     own = {name for name, mode in context.locks if mode == EXCLUSIVE}
-    held = [name for name in held_exclusively(context) if name not in own]
+    if own and own >= held_exclusively(context).keys():
+        return None
+    held = [name for name in first_under_lock(context, _takes_long) if name not in own]
     if not held:
         return None
     values = {"locked": listed([shown(name) for name in held]), "what": operation.kind.replace("_", " ").upper()}
     return Hit(values=values)
 
 
-def _added_here(operation: ValidateConstraint, context: Context) -> bool:
+def _takes_long(context: Context) -> bool:
+    effect = context.effect
+    if not (effect.rewrite or effect.scan or effect.index_rebuild) or context.operation.target is None:
+        return False
+    return existing(context.resolve(context.operation.target), context) is True
+
+
+def _added_here(operation: Operation, context: Context) -> bool:
+    """VALIDATE of a constraint that the same transaction has added."""
+    if not isinstance(operation, ValidateConstraint):
+        return False
     target = context.resolve(operation.target)
     return any(
         getattr(getattr(each.operation, "constraint", None), "name", None) == operation.name and each.target == target
@@ -170,13 +237,15 @@ def second_exclusive_lock(_operation: Operation, context: Context) -> Hit | None
     if mine is None:
         return None
     others: dict[Name, None] = {}
-    for earlier in context.earlier:
+    for earlier in reversed(context.earlier):
         other = _exclusive_target(earlier)
+        if other == mine:
+            return None  # nothing new
         if other is not None:
             others[other] = None
             if len(others) > 1:
                 return None  # said already
-    if len(others) != 1 or mine in others:
+    if len(others) != 1:
         return None
     other = next(iter(others))
     if _related(mine, other, context):
@@ -308,6 +377,11 @@ def left_changed(operation: Operation, context: Context) -> Hit | None:
             if other.kind == "discard":
                 return None
     return Hit(values={"setting": operation.name, "value": ", ".join(operation.values) or "nothing"})
+
+
+def left_open(_operation: Operation, context: Context) -> Hit | None:
+    """The file ends in an open transaction that has done something."""
+    return Hit() if context.earlier else None
 
 
 def marker_overruled(_operation: Operation, context: Context) -> Hit | None:

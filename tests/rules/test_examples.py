@@ -45,5 +45,13 @@ def test_good_example(rule: Rule, example: Example) -> None:
     assert not found, f"{rule.id} raises on:\n{example.sql}\n{told(found)}"
 
 
+@pytest.mark.parametrize("rule", RULES, ids=lambda rule: rule.id)
+def test_examples_are_sql(rule: Rule) -> None:
+    if rule.id == "syntax-error":
+        return
+    for example in (*rule.good, *rule.bad):
+        assert not JUDGE.findings("syntax-error", example), example.sql
+
+
 def test_there_are_rules() -> None:
     assert len(RULES) >= 5
