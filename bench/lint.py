@@ -21,6 +21,8 @@ from generate import write
 
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 ROUNDS = 7
+#: Installed packages have their bytecode; a checkout must be allowed to keep it too.
+ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
 
 
 def run(command: list[str]) -> tuple[float, float]:
@@ -30,7 +32,7 @@ def run(command: list[str]) -> tuple[float, float]:
         pid = os.posix_spawn(
             command[0],
             command,
-            os.environ,
+            ENVIRONMENT,
             file_actions=[(os.POSIX_SPAWN_DUP2, null.fileno(), 1), (os.POSIX_SPAWN_DUP2, null.fileno(), 2)],
         )
         _, _, usage = os.wait4(pid, 0)

@@ -40,8 +40,13 @@ def held_exclusively(context: Context) -> dict[Name, None]:
 def _locked_exclusively(context: Context) -> Iterator[Name]:
     if context.operation.kind in _GONE:
         return
+    renamed = getattr(context.operation, "new_name", None) if context.operation.kind == "rename_table" else None
     for name, mode in context.locks:
-        if mode == EXCLUSIVE and not isinstance(context.relation(name), (Index, Sequence)) and existing(name, context):
+        if mode == EXCLUSIVE and renamed is not None and existing(name, context):
+            yield Name(name.schema, renamed)  # later statements know it by that name
+        elif (
+            mode == EXCLUSIVE and not isinstance(context.relation(name), (Index, Sequence)) and existing(name, context)
+        ):
             yield name
 
 

@@ -198,7 +198,8 @@ def cascade_drops(operation: Operation, context: Context) -> Hit | None:
     kind = operation.object_kind if isinstance(operation, DropObject) else "table"
     if _there_before(target, kind, context) is False:
         return None
-    victims = list(dict.fromkeys(_victims(operation, context)))
+    named = set(_named(context))
+    victims = [victim for victim in dict.fromkeys(_victims(operation, context)) if victim not in named]
     if victims:
         loses = any(victim.startswith(("column ", "table ")) for victim in victims)
         return Hit(values={"what": f": {listed(victims, 5)}"}, level="error" if loses else None)
@@ -206,6 +207,13 @@ def cascade_drops(operation: Operation, context: Context) -> Hit | None:
         values={"what": ", whatever it is: nothing in this history does, but the statement would not say so"},
         level="info",
     )
+
+
+def _named(context: Context) -> Iterator[str]:
+    """What the same statement drops by name."""
+    for other in context.statement.operations:
+        if isinstance(other, DropObject) and other.target is not None:
+            yield f"{other.target_kind.replace('_', ' ')} {shown(context.resolve(other.target))}"
 
 
 def _victims(operation: DropObject | DropColumn | DropConstraint, context: Context) -> Iterator[str]:

@@ -69,6 +69,12 @@ def _strong_lock(operation: Operation, context: Context) -> tuple[Name, str, boo
     """A lock that makes writers of a relation in use wait, and whether it is certain that it is in use."""
     if operation.kind in _HARMLESS or getattr(operation, "nowait", False) or operation.inside == "routine":
         return None
+    mode, target = context.effect.lock(), context.target
+    if mode is not None and target is not None and operation.target_kind == "table" and blocks_writes(mode):
+        # As a rule this is all; who else is locked takes longer to find out.
+        used = existing(target, context)
+        if used is not False:
+            return target, mode, used is True
     for name, mode in context.locks:
         if blocks_writes(mode):
             used = existing(name, context)
@@ -362,11 +368,22 @@ def _once_only(operation: Operation) -> bool:
 _FRESH_SESSION = frozenset({"psql", "sqitch", "flyway", "supabase"})
 
 
+#: Settings that are what a session begins with, as a rule.
+_AS_BEFORE = frozenset(
+    {
+        ("role", ("none",)),
+        ("search_path", ("public",)),
+        ("search_path", ("$user", "public")),
+        ("search_path", ("default",)),
+    }
+)
+
+
 def left_changed(operation: Operation, context: Context) -> Hit | None:
     """SET ROLE or SET search_path for the session, and nothing in the file takes it back."""
     if not isinstance(operation, SetVariable) or operation.local or operation.values is None or operation.inside:
         return None
-    if context.runner.name in _FRESH_SESSION or (operation.values == ("none",) and operation.name == "role"):
+    if context.runner.name in _FRESH_SESSION or (operation.name, operation.values) in _AS_BEFORE:
         return None
     for statement in context.following:
         for other in statement.operations:
