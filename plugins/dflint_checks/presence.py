@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 
 from dflint.model.catalog import Index, Sequence, Table
 from dflint.model.context import Context
@@ -25,18 +25,6 @@ def existing(name: Name, context: Context) -> bool | None:
     return None if new is None else not new
 
 
-def held_exclusively(context: Context) -> dict[Name, None]:
-    """Tables that others may use and that the transaction has locked against readers.
-
-    What the same statement does is left out.
-    """
-    held: dict[Name, None] = {}
-    for earlier in context.earlier:
-        if earlier.statement is not context.statement:
-            held.update(dict.fromkeys(_locked_exclusively(earlier)))
-    return held
-
-
 def _locked_exclusively(context: Context) -> Iterator[Name]:
     if context.operation.kind in _GONE:
         return
@@ -50,28 +38,32 @@ def _locked_exclusively(context: Context) -> Iterator[Name]:
             yield name
 
 
-def first_under_lock(context: Context, alike: Callable[[Context], bool]) -> dict[Name, None]:
-    """`held_exclusively`, for the first statement of its transaction that runs under such locks; empty for others.
+def first_under_lock(
+    context: Context, alike: Callable[[Context], bool], own: Collection[Name] = ()
+) -> dict[Name, None]:
+    """Tables that others may use and that earlier statements of the transaction have locked against readers: for the
+    first statement that runs under such locks, empty for the others.
 
     It looks back no further than it must, so that a long transaction does not take quadratic time.
 
     Args:
         alike: whether an earlier statement would have been told the same.
+        own: tables that do not count, as the statement locks them itself.
     """
-    since: dict[Name, None] = {}
+    held: dict[Name, None] = {}
     before = False
     for earlier in reversed(context.earlier):
         if earlier.statement is context.statement:
             continue
+        locked = [name for name in _locked_exclusively(earlier) if name not in own]
+        if before and locked:
+            return {}  # said already
+        held.update(dict.fromkeys(locked))
         if not before and alike(earlier):
-            if not since:
+            if not held:
                 return {}  # what is held now was held then, too
             before = True
-        for name in _locked_exclusively(earlier):
-            if before:
-                return {}  # said already
-            since[name] = None
-    return dict(reversed(since.items()))
+    return dict(reversed(held.items()))
 
 
 def shown(name: Name) -> str:

@@ -14,6 +14,10 @@ from dflint.model.operations.objects import CreateTrigger, DropObject, RefreshMa
 from dflint.model.operations.tables import AttachPartition, DetachPartition, DropColumn, DropConstraint
 from dflint_checks.presence import EXCLUSIVE, existing, listed, shown
 
+#: How many statements away from a drop or rename one is looked for that makes up for it: time must not grow with the
+#: square of a file's length.
+_NEAR = 1000
+
 _ROUTINES = frozenset({"function", "procedure", "routine", "aggregate"})
 _VIEWS = frozenset({"view", "materialized_view"})
 
@@ -89,14 +93,20 @@ _REPLACING = {
 }
 
 
+def _soon(context: Context) -> Iterator[Operation]:
+    """The operations of the statements that come next in the same file."""
+    first = context.statement.index + 1
+    for statement in context.statements[first : first + _NEAR]:
+        yield from statement.operations
+
+
 def _created_later(operation: DropObject, context: Context) -> bool:
     """Whether a later statement of the same file creates an object that takes its place."""
     kind, target = operation.object_kind, operation.target
     kinds = _REPLACING.get(kind, (f"create_{kind}",))
     return target is not None and any(
         other.kind in kinds and other.target is not None and other.target.name == target.name
-        for statement in context.following
-        for other in statement.operations
+        for other in _soon(context)
     )
 
 
@@ -104,7 +114,7 @@ def _renamed_here(operation: DropObject, context: Context) -> bool:
     """Whether an earlier statement of the same file gave it its present name, which nobody uses then."""
     return any(
         isinstance(other, RenameObject) and operation.target is not None and other.new_name == operation.target.name
-        for statement in context.statements[: context.statement.index]
+        for statement in context.statements[max(0, context.statement.index - _NEAR) : context.statement.index]
         for other in statement.operations
     )
 
@@ -114,10 +124,9 @@ def trigger_dropped(operation: Operation, context: Context) -> Hit | None:
     if not isinstance(operation, DropObject) or operation.target is None:
         return None
     name = operation.target.name
-    for statement in context.following:
-        for other in statement.operations:
-            if other.kind == f"create_{operation.object_kind}" and getattr(other, "name", None) == name:
-                return None
+    for other in _soon(context):
+        if other.kind == f"create_{operation.object_kind}" and getattr(other, "name", None) == name:
+            return None
     if operation.on is None:
         return Hit()
     found = context.relation(operation.on)
@@ -340,12 +349,11 @@ def relation_renamed(operation: Operation, context: Context) -> Hit | None:
     if not isinstance(operation, RenameObject):
         return None
     old, kinds = operation.target.name, _REPLACING.get(operation.object_kind, (f"create_{operation.object_kind}",))
-    for statement in context.following:
-        for other in statement.operations:
-            if other.kind in kinds and other.target is not None and other.target.name == old:
-                return None
-            if isinstance(other, RenameObject) and other.new_name == old:
-                return None
+    for other in _soon(context):
+        if other.kind in kinds and other.target is not None and other.target.name == old:
+            return None
+        if isinstance(other, RenameObject) and other.new_name == old:
+            return None
     return _there(operation, context)
 
 

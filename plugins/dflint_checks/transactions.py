@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import partial
+from itertools import islice
 
 from dflint.model.catalog import Table
 from dflint.model.context import Context, Hit
@@ -13,7 +14,7 @@ from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.session import ResetVariable, SetVariable
 from dflint.model.operations.tables import ValidateConstraint
-from dflint_checks.presence import EXCLUSIVE, existing, first_under_lock, held_exclusively, listed, shown
+from dflint_checks.presence import EXCLUSIVE, existing, first_under_lock, listed, shown
 
 # --- timeouts -------------------------------------------------------------------------------------------------------
 
@@ -50,7 +51,7 @@ def lock_timeout_late(operation: Operation, context: Context) -> Hit | None:
     """SET lock_timeout after the file's first strong lock."""
     if not isinstance(operation, SetVariable) or not _switches_on(operation):
         return None
-    earlier = _first_unprotected("lock_timeout", context)
+    earlier = _unprotected_just_before("lock_timeout", context)
     if earlier is None:
         return None
     return Hit(values={"before": f"the {earlier.kind.replace('_', ' ').upper()} on {earlier.target}"})
@@ -91,32 +92,41 @@ _HARMLESS = frozenset(
 
 
 def _unprotected_before(timeout: str, context: Context) -> Operation | None:
-    """An operation before this one in the section that took a strong lock while the timeout was not set.
-
-    As a rule the last one with a strong lock is one; only where the timeout was touched since, all are looked at.
-    """
+    """An operation before this one in the section that took a strong lock while the timeout was not set, as now."""
+    found: Operation | None = None
+    same = True  # no change of the timeout between the operation and now
+    ended = False
     for operation, then in _backwards(context):
-        if _touches(timeout, operation) or operation.kind in ("commit", "rollback"):
-            return _first_unprotected(timeout, context)
-        if operation.kind not in _HARMLESS and _strong_lock(operation, then()):
-            return operation
-    return None
-
-
-def _first_unprotected(timeout: str, context: Context) -> Operation | None:
-    armed = local = False
-    for statement, operation in _before(context):
-        if isinstance(operation, SetVariable) and operation.name == timeout:
-            armed, local = _switches_on(operation), operation.local
+        if operation.kind in ("commit", "rollback"):
+            same, ended = False, True
         elif _touches(timeout, operation):
-            armed = False
-        elif operation.kind in ("commit", "rollback"):
-            armed = armed and not local
-        elif armed or operation.kind in _HARMLESS:
-            continue
-        elif _strong_lock(operation, _as_it_was(operation, statement, context)):
-            return operation
-    return None
+            if found is not None and not _protects(operation, ended):
+                return found
+            found, same, ended = None, False, False
+        elif found is None and operation.kind not in _HARMLESS and _strong_lock(operation, then()):
+            if same:
+                return operation
+            found, ended = operation, False
+    return found
+
+
+def _unprotected_just_before(timeout: str, context: Context) -> Operation | None:
+    """An operation with a strong lock since the timeout was touched last, if that did not set it."""
+    found: Operation | None = None
+    ended = False
+    for operation, then in _backwards(context):
+        if operation.kind in ("commit", "rollback"):
+            ended = True
+        elif _touches(timeout, operation):
+            return None if _protects(operation, ended) else found
+        elif found is None and operation.kind not in _HARMLESS and _strong_lock(operation, then()):
+            found, ended = operation, False
+    return found
+
+
+def _protects(setting: Operation, ended: bool) -> bool:
+    """Whether what the operation set holds for the statements after it. ``ended``: its transaction came to an end."""
+    return isinstance(setting, SetVariable) and _switches_on(setting) and not (setting.local and ended)
 
 
 def _touches(timeout: str, operation: Operation) -> bool:
@@ -210,9 +220,7 @@ def work_under_lock(operation: Operation, context: Context) -> Hit | None:
     if _added_here(operation, context):
         return None  # a matter of its own
     own = {name for name, mode in context.locks if mode == EXCLUSIVE}
-    if own and own >= held_exclusively(context).keys():
-        return None
-    held = [name for name in first_under_lock(context, _takes_long) if name not in own]
+    held = first_under_lock(context, _takes_long, own)
     if not held:
         return None
     values = {"locked": listed([shown(name) for name in held]), "what": operation.kind.replace("_", " ").upper()}
@@ -282,17 +290,24 @@ _PASSES = frozenset(
 )
 
 
+#: How far apart statements may be for somebody to think of joining them.
+_NEAR = 100
+
+
 def another_pass(operation: Operation, context: Context) -> Hit | None:
     """The second statement that reads or writes all of one table where ALTER TABLE could do it in one pass."""
     if operation.target is None:
         return None
     target = context.resolve(operation.target)
     before = 0
-    for statement, other in _before(context):
-        if other.kind not in _PASSES or statement is context.statement or other.target is None:
+    for other, then in islice(_backwards(context), _NEAR):
+        if other.kind not in _PASSES or other.target is None or context.resolve(other.target) != target:
             continue
-        if context.resolve(other.target) == target and _passes(_as_it_was(other, statement, context)):
+        earlier = then()
+        if earlier.statement is not context.statement and _passes(earlier):
             before += 1
+            if before > 1:
+                return None  # said already
     return Hit() if before == 1 else None
 
 
