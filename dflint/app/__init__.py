@@ -1,1 +1,1 @@
-"""TODO"""
+"""Use cases: from a request to a report."""

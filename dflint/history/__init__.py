@@ -1,1 +1,1 @@
-"""TODO"""
+"""Folding a migration history: replayed catalog, transactions, session settings."""

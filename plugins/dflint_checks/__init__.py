@@ -58,6 +58,7 @@ _CHECKS: Mapping[str, Mapping[str, str]] = {
     "data": {
         "unbounded": "unbounded",
         "rows-changed-under-lock": "rows_changed_under_lock",
+        "lock-after-rows-changed": "lock_after_rows_changed",
     },
     "transactions": {
         "missing-lock-timeout": "missing_lock_timeout",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from itertools import islice
 
 from dflint.model.catalog import Table
 from dflint.model.context import Context, Hit
 from dflint.model.expressions import Expr
+from dflint.model.locks import blocks_writes
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.data import Copy, Delete, Insert, Merge, Update
@@ -90,6 +92,29 @@ def rows_changed_under_lock(operation: Operation, context: Context) -> Hit | Non
         return None
     values = {"what": operation.kind.upper(), "locked": listed([shown(name) for name in held])}
     return Hit(values=values, certain=many is True, because="how many rows that are")
+
+
+_WRITES = frozenset({"insert", "update", "delete", "merge", "copy"})
+#: How many operations back is looked for changed rows: time must not grow with the square of a file's length.
+_NEAR = 1000
+
+
+def lock_after_rows_changed(_operation: Operation, context: Context) -> Hit | None:
+    """A lock that keeps writers out, on a table whose rows the transaction has changed before without it."""
+    target, mode = context.target, context.effect.lock()
+    if target is None or mode is None or not blocks_writes(mode):
+        return None
+    changed: Context | None = None
+    for earlier in islice(reversed(context.earlier), _NEAR):
+        if earlier.target != target:
+            continue
+        if earlier.operation.kind in _WRITES:
+            changed = earlier
+        elif blocks_writes(earlier.effect.lock() or "ACCESS SHARE"):
+            return None  # it has kept writers out since then
+    if changed is None:
+        return None
+    return Hit(values={"what": changed.operation.kind.upper(), "mode": mode})
 
 
 def _changes_many(operation: Operation, context: Context) -> bool | None:
