@@ -94,7 +94,8 @@ def rows_changed_under_lock(operation: Operation, context: Context) -> Hit | Non
     return Hit(values=values, certain=many is True, because="how many rows that are")
 
 
-_WRITES = frozenset({"insert", "update", "delete", "merge", "copy"})
+#: Nobody waits for a row that was only inserted.
+_WRITES = frozenset({"update", "delete", "merge"})
 #: How many operations back is looked for changed rows: time must not grow with the square of a file's length.
 _NEAR = 1000
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from dflint.model.finding import Finding, Report, RuleCard
+from dflint.model.names import Identity
 from dflint.plugin import Output
 from dflint_reports.frame import Paint, code_frame
 from dflint_reports.visible import visible, visible_lines
@@ -71,7 +72,7 @@ def _finding(finding: Finding, card: RuleCard | None, text: str | None, width: i
     if text is not None:
         lines += code_frame(finding, text, width, paint, style)
     if finding.lock is not None:
-        target = f" on {visible(finding.target)}" if finding.target else ""
+        target = "" if finding.target is None else f" on {_locked(finding.target)}"
         lines.append(f"  lock  {finding.lock}{target}")
     if card is not None and card.why:
         lines += _labelled("why", _paragraph(card.why, "", width - 8))
@@ -104,3 +105,11 @@ def _not_understood(report: Report) -> list[str]:
     if len(pieces) > _LISTED:
         lines.append(f"  … and {len(pieces) - _LISTED:,} more; --format json lists them all")
     return [*lines, ""]
+
+
+def _locked(target: str) -> str:
+    """The relation that is locked for an operation on ``target``: a column's table."""
+    identity = Identity.parse(target)
+    if identity.kind == "column":
+        identity = Identity("table", identity.parts[:-1])
+    return visible(str(identity))
