@@ -22,6 +22,7 @@ from dflint.model.finding import NotAnalysed, ReadError, Report
 from dflint.plugin.manager import BUILT_IN, Plugins, load
 from dflint.plugin.sources import Source
 from dflint.rulebook import cache
+from dflint.sql.library_file import find_library
 
 if TYPE_CHECKING:
     from dflint.app.judging import Judge, ParsedFile
@@ -126,8 +127,12 @@ def _cache_place(request: LintRequest, plugins: Plugins, settings: Settings) -> 
     from dflint.rulebook.files import built_in_rules, rule_files
 
     rules = rule_files((built_in_rules(), *plugins.rule_paths(), *request.rule_paths))
+    parser = find_library()
+    status = os.stat(parser) if os.path.exists(parser) else None
     base = (
         program_signature(BUILT_IN),
+        # Another grammar may read the same text in another way.
+        (parser, status and (status.st_size, status.st_mtime_ns)),
         cache.signature(rules, plugins.checks()),
         settings,
         request.select,

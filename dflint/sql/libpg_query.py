@@ -7,14 +7,13 @@ its protobuf classes costs several interpreter starts. ``DFLINT_LIBPG_QUERY`` na
 from __future__ import annotations
 
 import ctypes
-import os
-import sys
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
 
 from dflint.model.errors import ParserUnavailable
+from dflint.sql.library_file import REMEDY, find_library
 
 #: PostgreSQL major whose grammar the bundled library speaks.
 GRAMMAR = 18
@@ -116,7 +115,7 @@ class LibPgQuery:
             library.pg_query_parse_opts.argtypes = (ctypes.c_char_p, ctypes.c_int)
             library.pg_query_parse_opts.restype = _ParseResult
         except (OSError, AttributeError) as error:
-            raise ParserUnavailable(f"libpg_query cannot be loaded from {path}: {error}", remedy=_REMEDY) from error
+            raise ParserUnavailable(f"libpg_query cannot be loaded from {path}: {error}", remedy=REMEDY) from error
         self._library = library
         self._parse = library.pg_query_parse
         self._free_parse = library.pg_query_free_parse_result
@@ -134,13 +133,13 @@ class LibPgQuery:
             bodies = self.parse_plpgsql(b"DO $$ begin perform 1; end $$")
             assignment = self.parse_plpgsql_expression(b"v := 1", 3)
         except (GrammarError, ValueError, KeyError) as error:
-            raise ParserUnavailable(f"libpg_query fails its self-test: {error!r}", remedy=_REMEDY) from error
+            raise ParserUnavailable(f"libpg_query fails its self-test: {error!r}", remedy=REMEDY) from error
         if version // 10_000 != GRAMMAR or (tokens != [(0, 6), (7, 8), (9, 13)] or comments != COMMENT_TOKENS):
             raise ParserUnavailable(
-                f"libpg_query has another ABI or grammar than expected (version {version})", remedy=_REMEDY
+                f"libpg_query has another ABI or grammar than expected (version {version})", remedy=REMEDY
             )
         if b"PLpgSQL_function" not in bodies or b"PLAssignStmt" not in assignment:
-            raise ParserUnavailable("libpg_query cannot parse PL/pgSQL", remedy=_REMEDY)
+            raise ParserUnavailable("libpg_query cannot parse PL/pgSQL", remedy=REMEDY)
 
     def parse(self, text: bytes) -> bytes:
         """Parse SQL into the JSON of PostgreSQL's raw parse tree.
@@ -223,8 +222,6 @@ class LibPgQuery:
         finally:
             self._library.pg_query_free_scan_result(result)
 
-
-_REMEDY = "reinstall dflint, or set DFLINT_LIBPG_QUERY to a libpg_query built for PostgreSQL 18"
 
 #: Every token that can add a level to PostgreSQL's parse tree has one of these characters or is one of these words
 #: (NOT, AND, OR, UNION, CASE); counting them is quick and never too low.
@@ -318,24 +315,6 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         if byte < 128:
             return value, position
         shift += 7
-
-
-def find_library() -> str:
-    """The path of the libpg_query to use.
-
-    Raises:
-        ParserUnavailable: there is none.
-    """
-    named = os.environ.get("DFLINT_LIBPG_QUERY")
-    if named:
-        return named
-    # Looking along sys.path finds the file without importing the package.
-    for directory in sys.path:
-        for name in ("libpg_query.so", "libpg_query.dylib", "pg_query.dll", "libpg_query.dll"):
-            candidate = os.path.join(directory, "postgast", name)
-            if os.path.isfile(candidate):
-                return candidate
-    raise ParserUnavailable("libpg_query was not found: the postgast distribution is not installed", remedy=_REMEDY)
 
 
 def load_library() -> LibPgQuery:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -14,6 +15,7 @@ from dflint.app.request import LintRequest
 from dflint.model.errors import ConfigError
 from dflint.model.finding import Finding, Report
 from dflint.plugin.manager import Plugins
+from dflint.sql.library_file import find_library
 
 PLUGINS = Plugins()
 EXAMPLES = Path(__file__).parents[2] / "examples"
@@ -174,6 +176,20 @@ def test_the_outcome_cache_gives_the_same_report(folder: Path, monkeypatch: pyte
         entry.write_bytes(b"damaged")
     assert lint(LintRequest(paths=(str(EXAMPLES),)), PLUGINS) == first
     assert lint(LintRequest(paths=(str(EXAMPLES),), cache=False), PLUGINS) == first
+
+
+def test_another_parser_judges_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(folder / "cache"))
+    write(folder, a="SELECT 1;")
+    outcomes = folder / "cache" / "dflint" / "outcomes"
+    lint(LintRequest(paths=("a.sql",)), PLUGINS)
+    copy = folder / "libpg_query.so"
+    shutil.copy(find_library(), copy)
+    monkeypatch.setenv("DFLINT_LIBPG_QUERY", str(copy))
+    lint(LintRequest(paths=("a.sql",)), PLUGINS)
+    assert len(list(outcomes.iterdir())) == 2
+    lint(LintRequest(paths=("a.sql",)), PLUGINS)
+    assert len(list(outcomes.iterdir())) == 2
 
 
 def test_a_changed_file_is_judged_anew(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,7 +17,7 @@ from dflint.sql.build.constant_strings import constant_string
 from dflint.sql.build.declarations import declarations
 from dflint.sql.build.nodes import Unread
 from dflint.sql.build.plpgsql_fields import BRANCHES, FIELDS, PARTS
-from dflint.sql.libpg_query import find_library
+from dflint.sql.library_file import find_library
 from tests.sql.building import build, library, name, tree
 from tests.sql.test_fields import fields
 

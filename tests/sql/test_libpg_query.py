@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dflint.model.errors import ParserUnavailable
-from dflint.sql.libpg_query import COMMENT_TOKENS, GrammarError, LibPgQuery, TooDeep, find_library, load_library
+from dflint.sql.libpg_query import COMMENT_TOKENS, GrammarError, LibPgQuery, TooDeep, load_library
+from dflint.sql.library_file import find_library
 
 LIBRARY = load_library()
 
