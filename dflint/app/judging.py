@@ -28,6 +28,8 @@ _MIXED = (
     "The runner refuses a migration that mixes statements which cannot run in a transaction with others: "
     "give them migrations of their own, or allow mixing in its configuration"
 )
+#: How template placeholders begin.
+_PLACEHOLDER_MARKS = (b"{{", b"${", b"@", b"<%")
 
 
 class ParsedFile(NamedTuple):
@@ -137,6 +139,8 @@ class _FileJudge:
         for located in sorted(self._located, key=lambda one: (one.start, one.end, one.finding.rule)):
             fingerprint = self._fingerprints.of(located.finding.rule, text[located.start : located.end])
             outcome.findings.append(replace(located.finding, fingerprint=fingerprint))
+        if outcome.findings and any(mark in text for mark in _PLACEHOLDER_MARKS):
+            outcome.findings = _as_written(outcome.findings, text)
         return outcome
 
     def finding_at_end(self, raised: Raised) -> Finding:
@@ -236,6 +240,24 @@ class _FileJudge:
         self._outcome.suppressed += silenced
         for remark in remarks:
             self._remark(remark.rule, remark.message, remark.start, remark.end)
+
+
+def _as_written(findings: list[Finding], text: bytes) -> list[Finding]:
+    """The findings, with placeholders in place of the identifiers that stood for them while parsing."""
+    from dflint.sql.mask import placeholders
+
+    # One may begin like another.
+    written = dict(sorted(placeholders(text).items(), key=lambda item: -len(item[0])))
+
+    def restored(message: str) -> str:
+        for masked, placeholder in written.items():
+            message = message.replace(masked, placeholder)
+        return message
+
+    return [
+        replace(found, message=restored(found.message), fix=restored(found.fix)) if written else found
+        for found in findings
+    ]
 
 
 def _not_understood(statement: Statement) -> Iterator[str]:

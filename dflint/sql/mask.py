@@ -91,6 +91,15 @@ def mask_templates(text: bytes, *, psql_variables: bool) -> bytes:
     return text
 
 
+def placeholders(text: bytes) -> dict[str, str]:
+    """What the identifiers that stand for template placeholders were: masked identifier -> placeholder as written."""
+    return {
+        _template(found).decode(): found[0].decode("utf-8", "replace")
+        for found in _TEMPLATE.finditer(text)
+        if found["control"] is None
+    }
+
+
 def _template(found: re.Match[bytes]) -> bytes:
     content = found[0]
     if found["control"] is not None:

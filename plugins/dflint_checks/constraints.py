@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from dflint.model.catalog import Catalog, Domain, Table
 from dflint.model.context import Context, Hit
+from dflint.model.locks import blocks_writes
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.objects import AlterDomain
@@ -134,8 +135,13 @@ def several_foreign_keys(operation: Operation, context: Context) -> Hit | None:
 
 
 def foreign_key_to_table_in_use(operation: Operation, context: Context) -> Hit | None:
-    """A foreign key that refers to tables in use; names them."""
-    names = [shown(name) for name in _referenced_tables(operation, context)]
+    """A foreign key that refers to tables in use which the transaction did not lock before; names them."""
+    tables = _referenced_tables(operation, context)
+    if tables and context.position:
+        # A second foreign key to the same table waits for nobody anew.
+        held = context.held()
+        tables = [name for name in tables if not blocks_writes(held.get(name, "ACCESS SHARE"))]
+    names = [shown(name) for name in tables]
     return Hit(values={"referenced_in_use": listed(names)}) if names else None
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from itertools import islice
 
-from dflint.model.catalog import Table
+from dflint.model.catalog import Index, Table
 from dflint.model.context import Context, Hit
 from dflint.model.locks import blocks_writes
 from dflint.model.migration import Statement
@@ -76,12 +76,15 @@ def _strong_lock(operation: Operation, context: Context) -> tuple[Name, str, boo
         used = existing(target, context)
         if used is not False:
             return target, mode, used is True
+    found = None
     for name, mode in context.locks:
         if blocks_writes(mode):
             used = existing(name, context)
             if used is not False:
-                return name, mode, used is True
-    return None
+                found = name, mode, used is True
+                if not isinstance(context.relation(name), Index):
+                    return found  # a table says more than its index: that is what sessions use
+    return found
 
 
 #: Kinds that occur in great numbers and lock nothing strongly.

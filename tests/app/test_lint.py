@@ -155,6 +155,7 @@ def test_templates_and_psql(folder: Path) -> None:
     report = run(".")
     assert places(report, "create-index-blocking") == [("a.sql", 1), ("b.sql", 3)]
     assert places(report, "syntax-error") == []
+    assert "CREATE INDEX on {{.Schema}}.t holds" in report.findings[0].message
     assert [(item.file, item.line) for item in report.coverage.not_analysed] == [("b.sql", 2)]
 
 
