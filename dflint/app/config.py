@@ -51,6 +51,7 @@ class Config(Struct, frozen=True, kw_only=True, rename="kebab"):
     fail_level: FailLevel | None = None
     severity: dict[str, Severity] = {}
     pg_version: Version | None = None
+    catalog: Text | None = None
     runner: Text | None = None
     assume_in_transaction: bool = False
     baseline: Baseline | None = None
@@ -83,6 +84,7 @@ class Project(Struct, frozen=True):
             runner_version=version or None,
             assume_in_transaction=config.assume_in_transaction,
             pg_version=config.pg_version,
+            catalog=None if config.catalog is None else os.path.normpath(os.path.join(self.directory, config.catalog)),
             select=config.select,
             ignore=config.ignore,
             severity=config.severity,

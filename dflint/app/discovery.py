@@ -21,6 +21,9 @@ _NOT_WALKED = frozenset({"node_modules", "vendor", "venv", "virtualenv", "__pyca
 
 PSQL = "psql"
 
+#: The runner of statements that were recorded.
+TRACE = "trace"
+
 #: How text without a file name is called.
 STDIN = "<stdin>"
 
@@ -36,6 +39,7 @@ class History(NamedTuple):
         selected: those of the files that the user wants to be judged; the others are history, replayed and not judged.
         ignored: ``.sql`` files lying among the migrations that the runner does not run, sorted.
         text: path and content of a file whose text is given and not read from disk, None where there is none.
+        after_baseline: the applied files are left out, for a snapshot holds what they made; all others are one change.
     """
 
     directory: FileDirectory
@@ -45,6 +49,7 @@ class History(NamedTuple):
     selected: frozenset[str]
     ignored: tuple[str, ...] = ()
     text: tuple[str, bytes] | None = None
+    after_baseline: bool = False
 
     @property
     def last_selected(self) -> int:
@@ -217,6 +222,11 @@ class _Finder:
         owner = self._ask(own)
         source = self._forced or self._psql
         runner = self._default(source)
+        if name.endswith(".json"):
+            # A trace says by itself what ran in which transaction.
+            runner = Runner(TRACE, reason="a trace names the transaction of each statement")
+            self._add(own, (Claim(runner, (name,)), source), (name,))
+            return
         if owner is not None and self._forced is None:
             # The runner leaves this file out of its history, which it is no part of then.
             runner = replace(runner, reason=f"{owner[1].name} owns the folder but does not run this file")

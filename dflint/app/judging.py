@@ -69,7 +69,7 @@ class Judge:
             version=self.settings.version,
             knowledge=self._knowledge,
             catalog=self._catalog,
-            from_the_start=len(history.files) > 1,
+            from_the_start=len(history.files) > 1 and self._catalog.basis == "replay",
         )
         applied = applied_files(history.files, self.settings.baseline)
         last: _FileJudge | None = None
@@ -79,7 +79,7 @@ class Judge:
                 outcome.errors.append(error)
             if source is None:
                 continue
-            if position <= applied or not applied:
+            if position <= applied or not (applied or history.after_baseline):
                 fold.begin_change()
             contexts = fold.file(
                 source.text,

@@ -26,6 +26,7 @@ from dflint.sql.library_file import find_library
 
 if TYPE_CHECKING:
     from dflint.app.judging import Judge, ParsedFile
+    from dflint.app.starting_point import StartingPoint
     from dflint.rulebook.compile import Rulebook
 
     Parse = Callable[[Judge, Sequence[LoadedFile]], Iterable[ParsedFile]]
@@ -44,19 +45,30 @@ def lint(request: LintRequest, plugins: Plugins) -> Report:
     """
     problems: list[DflintError] = []
     histories = _histories(request, plugins, problems.append)
+    start = _starting_point(request)
     settings = Settings(
-        version=request.pg_version or NEWEST_VERSION,
+        version=request.pg_version or (start and start.header.pg_version) or NEWEST_VERSION,
         assume_in_transaction=request.assume_in_transaction,
         baseline=request.baseline,
         require_suppression_reason=request.require_suppression_reason,
+        catalog=start.signature if start else "",
     )
     _check_baseline(histories, settings.baseline)
-    run = Run(request, plugins, settings)
+    left_out = list(_left_out(histories))
+    applied = 0
+    if start is not None:
+        from dflint.app.starting_point import pending
+
+        histories, applied = pending(histories, settings.baseline)
+    run = Run(request, plugins, settings, start)
     with _no_garbage_collection():
         outcome = run.all(histories)
-    outcome.not_analysed += _left_out(histories)
+    outcome.not_analysed += left_out
+    outcome.replayed += applied
     outcome.errors += [ReadError(p.file, p.line, p.column, p.message, p.remedy) for p in problems]
-    return _report(request, settings, histories, outcome)
+    if start is not None:
+        outcome.errors += start.gaps()
+    return _report(request, settings, histories, outcome, start)
 
 
 def _left_out(histories: Sequence[History]) -> Iterator[NotAnalysed]:
@@ -70,8 +82,11 @@ def _left_out(histories: Sequence[History]) -> Iterator[NotAnalysed]:
 class Run:
     """One run: what was judged before is taken from the cache, and only the rest needs a judge."""
 
-    def __init__(self, request: LintRequest, plugins: Plugins, settings: Settings) -> None:
+    def __init__(
+        self, request: LintRequest, plugins: Plugins, settings: Settings, start: StartingPoint | None = None
+    ) -> None:
         self._request = request
+        self._start = start
         self._plugins = plugins
         self._settings = settings
         self._cache = OutcomeCache(*_cache_place(request, plugins, settings))
@@ -114,7 +129,8 @@ class Run:
 
             rulebook = load_rulebook(self._request, self._plugins)
             parser = Parser(load_library())
-            self._judge = Judge(self._settings, rulebook, rulebook.facts, parser, Catalog(basis="replay"))
+            catalog = Catalog(basis="replay") if self._start is None else self._start.catalog
+            self._judge = Judge(self._settings, rulebook, rulebook.facts, parser, catalog)
         return self._judge
 
 
@@ -213,11 +229,26 @@ def _check_baseline(histories: Sequence[History], baseline: str | None) -> None:
         )
 
 
-def _report(request: LintRequest, settings: Settings, histories: Sequence[History], outcome: Outcome) -> Report:
+def _starting_point(request: LintRequest) -> StartingPoint | None:
+    if request.catalog is None:
+        return None
+    from dflint.app.starting_point import StartingPoint
+
+    return StartingPoint(request.catalog)
+
+
+def _report(
+    request: LintRequest,
+    settings: Settings,
+    histories: Sequence[History],
+    outcome: Outcome,
+    start: StartingPoint | None,
+) -> Report:
     findings = sorted(outcome.findings, key=lambda f: (f.file, f.line, f.column, f.rule, f.end_line, f.end_column))
     return Report(
         pg_version=settings.version,
-        pg_version_assumed=request.pg_version is None,
+        pg_version_assumed=request.pg_version is None and not (start and start.header.pg_version),
+        catalog=start.use if start else None,
         runners=tuple(sorted(((h.directory.path, h.runner) for h in histories if h.selected), key=lambda r: r[0])),
         files=tuple(sorted(outcome.files)),
         findings=tuple(findings),

@@ -25,7 +25,15 @@ def load_file(history: History, path: str) -> LoadedFile:
     """Read one file of a history. What cannot be read is an error in the result."""
     printed = history.path(path)
     try:
-        source = SourceText(printed, history.read(path))
+        content = history.read(path)
+        if content.lstrip()[:1] == b"{":
+            from dflint.trace.trace_file import is_trace
+
+            if is_trace(content):
+                from dflint.app.recorded import recorded
+
+                return LoadedFile(path, *recorded(printed, content))
+        source = SourceText(printed, content)
         file = MigrationFile(path, source.text, history.place(path), history.runner, source.had_bom)
         return LoadedFile(path, source, history.source.sections(file))
     except DflintError as error:

@@ -14,11 +14,13 @@ class Settings(Struct, frozen=True):
         version: server major to judge for.
         baseline: everything up to this migration is applied history: replayed and never judged. None: there is none,
             and each file is a change of its own.
+        catalog: what identifies the snapshot that judging starts from; "" without one.
     """
 
     version: int
     assume_in_transaction: bool = False
     baseline: str | None = None
+    catalog: str = ""
     require_suppression_reason: bool = False
 
 

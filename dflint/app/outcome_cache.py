@@ -51,7 +51,7 @@ class OutcomeCache:
         for file in files:
             assert file.source is not None
             state.update(msgspec.msgpack.encode((len(file.source.text), file.cut.sections, file.cut.notices)))
-            state.update(file.source.text)
+            state.update(file.source.original)
         return str(state.hexdigest())
 
     def get(self, key: str) -> Outcome | None:

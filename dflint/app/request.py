@@ -24,10 +24,11 @@ class LintRequest(Struct, frozen=True, kw_only=True):
         stdin_filename: where that text would lie, for its history and for what is printed.
         runner, runner_version: as the user said; None: detect.
         assume_in_transaction: files run inside a transaction that something else opens.
-        pg_version: server major to judge for; None: the newest known, said to be assumed.
+        pg_version: server major to judge for; None: the snapshot's, else the newest known, said to be assumed.
         select: rules, hazards and tags to run; empty: the default ones.
         ignore: rules, hazards and tags not to run; wins over ``select``.
         severity: rule -> level that replaces its own, or off.
+        catalog: snapshot file of the database as it is now; None: the histories are all that is known.
         baseline: everything up to this migration (a file name, its stem or its leading number) is applied history.
         exclude: glob patterns of paths relative to ``project``, left out when directories are searched.
         plugins: import names of plugin modules.
@@ -45,6 +46,7 @@ class LintRequest(Struct, frozen=True, kw_only=True):
     runner_version: str | None = None
     assume_in_transaction: bool = False
     pg_version: int | None = None
+    catalog: str | None = None
     select: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     severity: dict[str, Severity] = {}

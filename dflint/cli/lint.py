@@ -106,7 +106,12 @@ class _Sources:
     "--pg-version",
     type=click.IntRange(OLDEST_VERSION, NEWEST_VERSION),
     metavar="N",
-    help=(f"PostgreSQL major version, {OLDEST_VERSION} to {NEWEST_VERSION}.  [default: {NEWEST_VERSION}]"),
+    help=f"PostgreSQL major version, from {OLDEST_VERSION} on.  [default: the snapshot's, else {NEWEST_VERSION}]",
+)
+@click.option(
+    "--catalog",
+    metavar="FILE",
+    help="Snapshot of the database as it is now, before the files: see `dflint snapshot take`.",
 )
 @click.option(
     "--select",
@@ -154,7 +159,8 @@ def lint(
     """Lint migrations: files, directories, or `-` for standard input. Without PATHS: the working directory.
 
     Only a file named, or the files of a directory named, are judged; the earlier files of the same history are
-    replayed, so that dflint knows the schema.
+    replayed, so that dflint knows the schema. With --catalog FILE the snapshot tells the schema: files up to the
+    baseline of the configuration are in it, or, without one, every file not named.
     """
     _check_paths(paths, stdin_filename)
     project = configured(_start(paths, stdin_filename), config, isolated=isolated)
@@ -173,6 +179,7 @@ def lint(
     if verbose:
         _explain(project, report)
     destination.put(report, request)
+    _say_mismatch(report)
     for unread in report.errors:
         _say_unread(unread)
     status = verdict.status(report)
@@ -204,7 +211,7 @@ def _request(
     settled = project.request()
     changes = {
         key: given[key]
-        for key in ("assume_in_transaction", "pg_version", "processes", "cache")
+        for key in ("assume_in_transaction", "pg_version", "catalog", "processes", "cache")
         if given[key] is not None
     }
     if given["runner"] is not None:
@@ -254,6 +261,14 @@ def _unread(error: Exception) -> ReadError:
     if isinstance(error, DflintError):
         return ReadError(error.file, error.line, error.column, error.message, error.remedy)
     return ReadError(None, None, None, f"internal error: {type(error).__name__}: {error}", "please report it")
+
+
+def _say_mismatch(report: Report) -> None:
+    taken = report.catalog
+    if taken is not None and taken.pg_version not in (None, report.pg_version):
+        terminal.say(
+            f"dflint: judged for PostgreSQL {report.pg_version}, but {taken.file} is of PostgreSQL {taken.pg_version}"
+        )
 
 
 def _say_unread(unread: ReadError) -> None:

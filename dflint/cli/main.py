@@ -16,9 +16,13 @@ from dflint.model.errors import DflintError, InputError, nearest
 
 #: Where each verb is; its module is imported when it is used.
 VERBS = {
+    "effects": "dflint.cli.effects:effects",
+    "facts": "dflint.cli.facts:facts",
     "lint": "dflint.cli.lint:lint",
     "rule": "dflint.cli.rules:rule",
     "rules": "dflint.cli.rules:rules",
+    "snapshot": "dflint.cli.snapshot:snapshot",
+    "trace": "dflint.cli.trace:trace",
 }
 
 _DEFAULT = "lint"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from dflint.facts import subjects
+from dflint.facts import role_steps, subjects
 from dflint.facts.condition import BOOL, NUMBER, TEXT, TEXTS, Condition
 from dflint.model.catalog import UNKNOWN, CompositeType, Index, Sequence, Table, Unknown, View
 from dflint.model.context import Context
@@ -112,6 +112,38 @@ def target_has_children(context: Context) -> Answer:
         known = context.catalog.closed or found is None or (isinstance(found, Table) and found.complete)
         return False if known else UNKNOWN
     return UNKNOWN if name is UNKNOWN else False
+
+
+def target_in_use(context: Context) -> bool:
+    """DROP without CASCADE: other objects need what is dropped. Only `dflint effects` asks; for rules it is false."""
+    if context.foresee is None or getattr(context.operation, "cascade", False):
+        return False
+    column = subjects.column_name(context)
+    exists = subjects.names_existing(context) is True and (column is None or subjects.column(context) is not None)
+    return exists and not context.foresee().touched
+
+
+def owner_same(context: Context) -> Answer:
+    """OWNER TO: it is the owner already."""
+    found = None if context.operation.target is None else context.relation(context.operation.target)
+    owner = getattr(found, "owner", None)
+    if owner is None and found is not None and found is not UNKNOWN:
+        identity = context.identity()
+        owner = None if identity is None else context.catalog.details.owners.get(identity)
+    wanted = getattr(context.operation, "owner", None)
+    if owner is None or wanted is None:
+        return UNKNOWN
+    return bool(owner == wanted)
+
+
+def target_referenced(context: Context) -> Answer:
+    """Foreign keys of other tables, or its own, refer to the table."""
+    name = subjects.table_name(context)
+    if not isinstance(name, Name):
+        return UNKNOWN if name is UNKNOWN else False
+    if any(True for _ in role_steps.referencing((name,), context.catalog)):
+        return True
+    return False if context.catalog.closed else UNKNOWN
 
 
 def target_complete(context: Context) -> bool:
@@ -352,6 +384,9 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("target.partition", BOOL, target_partition, "whether {table} is a partition"),
     Condition("target.foreign", BOOL, target_foreign, "whether {table} is a foreign table"),
     Condition("target.has_children", BOOL, target_has_children, "whether {table} has partitions or children"),
+    Condition("target.referenced", BOOL, target_referenced, "which foreign keys refer to {target}"),
+    Condition("target.in_use", BOOL, target_in_use),
+    Condition("owner.same", BOOL, owner_same, "who owns {target}"),
     Condition("target.complete", BOOL, target_complete),
     Condition("table.new", BOOL, table_new, "whether {table} existed before this migration"),
     Condition("referenced.new", BOOL, referenced_new, "whether {referenced} existed before this migration"),

@@ -178,6 +178,21 @@ def column_foreign_key(context: Context) -> Answer:
     )(context)
 
 
+def column_referenced(context: Context) -> Answer:
+    """Foreign keys, also the table's own, refer to the column."""
+    name, column = subjects.table_name(context), subjects.column_name(context)
+    if name is UNKNOWN:
+        return UNKNOWN
+    if name is None or column is None:
+        return False
+    for other in context.catalog.dependents_of.get(name, ()):
+        relation = context.catalog.relations.get(other)
+        for key in relation.constraints if isinstance(relation, Table) else ():
+            if key.references == name and (not key.referenced_columns or column in key.referenced_columns):
+                return True
+    return False if context.catalog.closed else UNKNOWN
+
+
 def column_constrained_domain(context: Context) -> Answer:
     """The new type (ADD COLUMN, ALTER TYPE) is a domain with constraints."""
     operation = context.operation
@@ -244,6 +259,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("column.check", BOOL, column_check, _CONSTRAINTS),
     Condition("column.primary_key", BOOL, column_primary_key, _CONSTRAINTS),
     Condition("column.foreign_key", BOOL, column_foreign_key, _CONSTRAINTS),
+    Condition("column.referenced", BOOL, column_referenced, "which foreign keys refer to {table}.{column}"),
     Condition("column.constrained_domain", BOOL, column_constrained_domain, "what the type {type} is"),
     Condition(
         "constraint.old_kind",

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from dflint.facts.condition import Condition
 from dflint.facts.placeholders import Placeholders
-from dflint.facts.records import Fact
+from dflint.facts.records import HEAPS, INDEXES, Extent, Fact
 from dflint.facts.roles import relations_of
 from dflint.facts.when import When, compile_when
 from dflint.model.context import Context
@@ -34,14 +34,27 @@ class _Compiled:
             facts=(fact.id,),
             confidence=fact.confidence,
             locks=tuple(RoleLock(role, mode) for role, mode in effect.locks.items()),
-            rewrite=effect.rewrite,
-            scan=effect.scan,
-            index_rebuild=effect.index_rebuild,
+            rewrite=_happens(effect.rewrite),
+            scan=_happens(effect.scan),
+            index_rebuild=_happens(effect.index_rebuild),
+            rewritten=_roles(effect.rewrite, HEAPS) + effect.emptied,
+            scanned=_roles(effect.scan, HEAPS),
+            rebuilt=_roles(effect.index_rebuild, INDEXES) + tuple(f"{role}.indexes" for role in effect.emptied),
             transaction=effect.transaction,
             refused=effect.refused,
             waits_for=effect.waits_for,
             leftover_on_timeout=effect.leftover_on_timeout,
+            invalidates_prepared=effect.invalidates_prepared,
+            note=fact.note,
         )
+
+
+def _happens(extent: Extent) -> bool | None:
+    return True if isinstance(extent, tuple) else extent
+
+
+def _roles(extent: Extent, natural: tuple[str, ...]) -> tuple[str, ...]:
+    return extent if isinstance(extent, tuple) else natural if extent else ()
 
 
 class Facts:
@@ -54,6 +67,7 @@ class Facts:
             for kind in fact.operations:
                 self._by_kind.setdefault(kind, []).append(fact)
         self._tables: dict[tuple[str, int], Callable[[Context], Effect]] = {}
+        self._refusals: dict[tuple[str, int], tuple[_Compiled, ...]] = {}
 
     def effect(self, operation: Operation, context: Context) -> Effect:
         """The operation's effect: three-valued, the worst case where something is unknown."""
@@ -75,8 +89,19 @@ class Facts:
                 held[name] = lock.mode if before is None else stronger(before, lock.mode)
         return tuple(held.items())
 
+    def refusal(self, context: Context) -> Effect | None:
+        """The first fact by which the server certainly refuses the operation, whatever else it would do."""
+        key = (context.operation.kind, context.version)
+        refusals = self._refusals.get(key)
+        if refusals is None:
+            kind, version = key
+            found = (fact for fact in self._by_kind.get(kind, ()) if fact.refuses and fact.covers(version))
+            refusals = self._refusals[key] = tuple(_Compiled(fact, self._vocabulary) for fact in found)
+        return next((each.effect for each in refusals if each.when is None or each.when.holds(context)), None)
+
     def _table(self, kind: str, version: int) -> Callable[[Context], Effect]:
-        facts = [_Compiled(fact, self._vocabulary) for fact in self._by_kind.get(kind, ()) if fact.covers(version)]
+        own = (fact for fact in self._by_kind.get(kind, ()) if not fact.refuses and fact.covers(version))
+        facts = [_Compiled(fact, self._vocabulary) for fact in own]
         alternatives = tuple(fact for fact in facts if not fact.fact.adds)
         additions = tuple(fact for fact in facts if fact.fact.adds)
         if not alternatives:
@@ -137,7 +162,16 @@ def _worst(effects: list[Effect]) -> Effect:
         refused=first.refused if len({effect.refused for effect in effects}) == 1 else "",
         waits_for=tuple(dict.fromkeys(whom for effect in effects for whom in effect.waits_for)),
         leftover_on_timeout=next((e.leftover_on_timeout for e in effects if e.leftover_on_timeout), ""),
+        rewritten=_all(effect.rewritten for effect in effects),
+        scanned=_all(effect.scanned for effect in effects),
+        rebuilt=_all(effect.rebuilt for effect in effects),
+        invalidates_prepared=any(effect.invalidates_prepared for effect in effects),
+        note=first.note,
     )
+
+
+def _all(roles: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(role for each in roles for role in each))
 
 
 def _worst_lock(role: str, effects: list[Effect]) -> RoleLock:
@@ -173,6 +207,11 @@ def _added(effect: Effect, more: Effect, *, certain: bool) -> Effect:
         refused=effect.refused or (more.refused if certain else ""),
         waits_for=tuple(dict.fromkeys((*effect.waits_for, *more.waits_for))),
         leftover_on_timeout=effect.leftover_on_timeout or more.leftover_on_timeout,
+        rewritten=_all((effect.rewritten, more.rewritten)),
+        scanned=_all((effect.scanned, more.scanned)),
+        rebuilt=_all((effect.rebuilt, more.rebuilt)),
+        invalidates_prepared=effect.invalidates_prepared or more.invalidates_prepared,
+        note=more.note if certain and more.refused and not effect.refused else effect.note,
     )
 
 

@@ -6,15 +6,25 @@ from collections.abc import Mapping
 from typing import Any
 
 from dflint.facts.condition import Condition
-from dflint.facts.fields import Field, Reader, flag, flag_or_null, integer, mapping, one_of, some_texts, text, texts
+from dflint.facts.fields import Field, Reader, flag, integer, mapping, one_of, some_texts, text, texts
 from dflint.facts.kinds import Kinds
-from dflint.facts.records import ROLES, SCHEMA, Fact, FactEffect
+from dflint.facts.records import SCHEMA, Fact, FactEffect
+from dflint.facts.roles import unknown_part
 from dflint.facts.when_verification import WhenVerifier
 from dflint.facts.yaml_loader import Document, Path
 from dflint.model.errors import RuleError
 from dflint.model.locks import MODES
 
 _WAITS = ("writers_of_target", "readers_of_target", "old_snapshots")
+
+
+_EXTENTS = ("rewrite", "scan", "index_rebuild", "emptied")
+
+
+def _extent(value: Any) -> str | None:
+    """true, false, null or a list of roles."""
+    good = value is None or isinstance(value, bool) or some_texts(value) is None
+    return None if good else "true, false, null or a list of roles"
 
 
 _FACT_FIELDS: Mapping[str, Field] = {
@@ -30,13 +40,15 @@ _FACT_FIELDS: Mapping[str, Field] = {
 }
 _EFFECT_FIELDS: Mapping[str, Field] = {
     "locks": Field(mapping),
-    "rewrite": Field(flag_or_null),
-    "scan": Field(flag_or_null),
-    "index_rebuild": Field(flag_or_null),
+    "rewrite": Field(_extent),
+    "scan": Field(_extent),
+    "index_rebuild": Field(_extent),
+    "emptied": Field(some_texts),
     "transaction": Field(one_of("allowed", "refused", "unknown")),
     "refused": Field(text),
     "waits_for": Field(texts),
     "leftover_on_timeout": Field(text),
+    "invalidates_prepared": Field(flag),
 }
 
 
@@ -86,15 +98,25 @@ class FactReader:
     def _effect(self, reader: Reader, path: Path, raw: Any) -> FactEffect:
         good = reader.mapping(path, raw, _EFFECT_FIELDS, "an effect")
         for role, mode in good.get("locks", {}).items():
-            if role not in ROLES:
-                reader.unknown((*path, "locks", role), "role", role, ROLES)
+            _verify_role(reader, (*path, "locks", role), role)
             if mode not in MODES:
                 reader.unknown((*path, "locks", role), "lock mode", str(mode), MODES)
         for position, whom in enumerate(good.get("waits_for", ())):
             if whom not in _WAITS:
                 reader.unknown((*path, "waits_for", position), "waiting", whom, _WAITS)
+        for field in _EXTENTS:
+            if isinstance(good.get(field), list):
+                for position, role in enumerate(good[field]):
+                    _verify_role(reader, (*path, field, position), role)
+                good[field] = tuple(good[field])
         good["waits_for"] = tuple(good.get("waits_for", ()))
         return FactEffect(**good)
+
+
+def _verify_role(reader: Reader, path: Path, role: str) -> None:
+    unknown = unknown_part(role)
+    if unknown is not None:
+        reader.unknown(path, "role", *unknown)
 
 
 def expand_kinds(reader: Reader, path: Path, patterns: Any, kinds: Kinds) -> tuple[str, ...]:

@@ -8,6 +8,8 @@ from dflint.facts.proofs import (
     not_null_proven,
     partition_bound_proven,
     partition_default_exists,
+    partition_indexes_missing,
+    partition_keys_missing,
     primary_key_proven,
 )
 from dflint.facts.type_change import type_change
@@ -29,6 +31,8 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("not_null.proven", BOOL, not_null_proven, "the constraints of {table}"),
     Condition("primary_key.proven", BOOL, primary_key_proven, "whether the key's columns are NOT NULL"),
     Condition("partition.bound_proven", BOOL, partition_bound_proven, "the constraints of {partition}"),
+    Condition("partition.keys_missing", BOOL, partition_keys_missing, "the foreign keys of {target} and {partition}"),
+    Condition("partition.indexes_missing", BOOL, partition_indexes_missing, "the indexes of {target} and {partition}"),
     Condition("partition.default_exists", BOOL, partition_default_exists, "whether {parent} has a default partition"),
     Condition(
         "predicate",

@@ -115,6 +115,43 @@ def default_partition(context: Context, parent: Name) -> Name | Unknown | None:
     return None if (isinstance(found, Table) and found.complete) or found is None else UNKNOWN
 
 
+def partition_keys_missing(context: Context) -> Answer:
+    """ATTACH PARTITION: the parent has a foreign key that the partition does not have."""
+    parent, partition = _parent_and_partition(context)
+    if not isinstance(parent, Table) or not isinstance(partition, Table):
+        return UNKNOWN if UNKNOWN in (parent, partition) else False
+    own = {(key.references, key.columns) for key in partition.constraints if key.kind == "foreign_key"}
+    keys = [key for key in parent.constraints if key.kind == "foreign_key"]
+    if any((key.references, key.columns) not in own for key in keys):
+        return True
+    return False if parent.complete else UNKNOWN
+
+
+def partition_indexes_missing(context: Context) -> Answer:
+    """ATTACH PARTITION: the parent has an index that the partition does not have."""
+    parent, partition = _parent_and_partition(context)
+    if not isinstance(parent, Table) or not isinstance(partition, Table):
+        return UNKNOWN if UNKNOWN in (parent, partition) else False
+    own = [_index_shape(index) for index in subjects.indexes(context, partition.name)]
+    for index in subjects.indexes(context, parent.name):
+        if _index_shape(index) not in own:
+            return True
+    return False if parent.complete else UNKNOWN
+
+
+def _parent_and_partition(context: Context) -> tuple[Table | Unknown | None, Table | Unknown | None]:
+    partition = getattr(context.operation, "partition", None)
+    return subjects.table(context), None if partition is None else context.table(partition)
+
+
+def _index_shape(index: Index) -> tuple[object, ...]:
+    """What must be the same in a partition's index that takes the place of the parent's."""
+    return (
+        index.elements, index.include, index.unique, index.method, index.where, index.nulls_not_distinct,
+        index.constraint is not None,
+    )  # fmt: skip
+
+
 def partition_bound_proven(context: Context) -> Answer:
     """ATTACH PARTITION needs no scan of the partition: valid constraints imply the bound (one key column, RANGE or
     LIST of constants; anything else is unknown).

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Literal
 
 from msgspec import Struct
@@ -12,40 +11,32 @@ from dflint.model.effect import Confidence
 #: The version of the format that this dflint reads.
 SCHEMA = 1
 
-#: Roles that a relation can play, with what they mean.
-ROLES: Mapping[str, str] = {
-    "target": "the relation named by the statement",
-    "table": "the table that the named index, trigger, rule, policy or sequence belongs to",
-    "referenced": "tables that the operation's own or the dropped foreign keys refer to",
-    "referencing": "tables with foreign keys to the target",
-    "parent": "the partitioned or inheritance parent",
-    "partition": "the partition that ATTACH or DETACH names",
-    "default_partition": "the default partition of the parent",
-    "children": "partitions and inheritance children, at every depth",
-    "partitions": "partitions of a partitioned table, at every depth",
-    "indexes": "all indexes of the target",
-    "index": "the index the statement names beside its target",
-    "sequence": "the sequence that the column owns",
-    "view": "views on the target that CASCADE drops",
-    "using_table": "tables with columns of the domain or type",
-    "typed_table": "tables created OF the type",
-    "reads": "relations that the statement reads",
-    "writes": "relations that WITH or a query inside writes",
-    "listed": "tables that a publication lists",
-}
+#: What a fact says of rewrites, scans and rebuilt indexes: the roles of the relations that it happens to. ``true`` is
+#: short for the natural ones: the relation itself and its children, and all their indexes. null: it is not known.
+Extent = bool | None | tuple[str, ...]
+
+#: The natural roles of rewrites and scans, and of index rebuilds.
+HEAPS = ("family",)
+INDEXES = ("family.indexes",)
 
 
 class FactEffect(Struct, frozen=True, omit_defaults=True):
-    """The effect of one statement form; see `dflint.model.effect.Effect`."""
+    """The effect of one statement form; see `dflint.model.effect.Effect`.
+
+    Attributes:
+        emptied: roles of relations that get a new, empty file, and so do their indexes: no row is written.
+    """
 
     locks: dict[str, str] = {}
-    rewrite: bool | None = False
-    scan: bool | None = False
-    index_rebuild: bool | None = False
+    rewrite: Extent = False
+    scan: Extent = False
+    index_rebuild: Extent = False
+    emptied: tuple[str, ...] = ()
     transaction: Literal["allowed", "refused", "unknown"] = "allowed"
     refused: str = ""
     waits_for: tuple[str, ...] = ()
     leftover_on_timeout: str = ""
+    invalidates_prepared: bool = False
 
 
 class Fact(Struct, frozen=True, omit_defaults=True):
@@ -70,6 +61,11 @@ class Fact(Struct, frozen=True, omit_defaults=True):
     confidence: Confidence = "medium"
     note: str = ""
     place: str = ""
+
+    @property
+    def refuses(self) -> bool:
+        """Whether all it says is that the server refuses the statement: it is then no alternative to other facts."""
+        return bool(self.effect.refused) and self.effect == FactEffect(refused=self.effect.refused)
 
     def covers(self, version: int) -> bool:
         """Whether it is about that server major."""

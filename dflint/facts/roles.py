@@ -1,36 +1,76 @@
-"""Which relations play a role in an operation: what a lock on "the referenced table" really is on."""
+"""Which relations play a role in an operation: what a lock on "the referenced table" really is on.
+
+A role is a base, which the operation and the catalog name, and any number of steps from there, separated by dots:
+``target``, ``children.indexes``, ``partition.tree.referenced``.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from dflint.facts import subjects
+from dflint.facts import role_steps, subjects
+from dflint.facts.column_indexes import converted_indexes, indexes_of_column
+from dflint.facts.foreign_key_checks import checked_keys, default_sequences
 from dflint.facts.proofs import default_partition
 from dflint.model.catalog import Relation, Sequence, Table, View
 from dflint.model.context import Context
+from dflint.model.dependencies import sequence_argument
+from dflint.model.expressions import Expr
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.tables import DropColumn
-from dflint.model.schema import Constraint, Query
+from dflint.model.schema import Column, Constraint, Query, SequenceOptions
+
+Base = Callable[[Context], Iterable[Name]]
 
 
 def relations_of(role: str, context: Context) -> Iterable[Name]:
     """The qualified names of the relations that play ``role``; empty where none does, or none is known."""
-    return _ROLES[role](context)
+    base = _BASES.get(role)
+    if base is not None:
+        return base(context)
+    first, *steps = role.split(".")
+    names = _BASES[first](context)
+    for step in steps:
+        plans = role_steps.PLANNING.get(step)
+        if plans is None:
+            names = role_steps.STEPS[step](names, context.catalog)
+        else:
+            names = plans(names, context.catalog, context.version)
+    return names
+
+
+def unknown_part(role: str) -> tuple[str, Iterable[str]] | None:
+    """The first part of ``role`` that does not exist, with those that do; None when all is well."""
+    first, *steps = role.split(".")
+    if first not in _BASES:
+        return first, _BASES
+    known = {**role_steps.STEPS, **role_steps.PLANNING}
+    return next(((step, known) for step in steps if step not in known), None)
+
+
+def documented() -> tuple[Mapping[str, str], Mapping[str, str]]:
+    """What the bases and the steps mean."""
+    return (
+        {name: " ".join((base.__doc__ or "").split()) for name, base in _BASES.items()},
+        {name: " ".join((step.__doc__ or "").split()) for name, step in {**role_steps.STEPS, **role_steps.PLANNING}.items()},
+    )
 
 
 def _target(context: Context) -> Iterable[Name]:
+    """the relation named by the statement, or the one that a trigger, rule or policy is on"""
     name = subjects.relation_name(context)
     return () if name is None else (name,)
 
 
 def _table(context: Context) -> Iterable[Name]:
+    """the table itself, or the one that the named index or sequence belongs to"""
     name = subjects.table_name(context)
     return (name,) if isinstance(name, Name) else ()
 
 
 def _referenced(context: Context) -> Iterable[Name]:
-    """Of new foreign keys by the text, of dropped or validated ones by the catalog."""
+    """tables that foreign keys refer to: new ones by the text, dropped or validated ones by the catalog"""
     found = subjects.referenced_names(context)
     if found:
         return found
@@ -57,6 +97,7 @@ def _ends_keys(operation: Operation) -> bool:
 
 
 def _referencing(context: Context) -> Iterable[Name]:
+    """tables with foreign keys to the target (and the column the operation is about)"""
     target = subjects.relation_name(context)
     column = subjects.column_name(context)
     if target is None:
@@ -76,6 +117,7 @@ def _referencing(context: Context) -> Iterable[Name]:
 
 
 def _parent(context: Context) -> Iterable[Name]:
+    """the partitioned or inheritance parent"""
     operation = context.operation
     parent = getattr(operation, "partition_of", None) or getattr(operation, "parent", None)
     if parent is not None:
@@ -88,11 +130,36 @@ def _parent(context: Context) -> Iterable[Name]:
 
 
 def _partition(context: Context) -> Iterable[Name]:
+    """the partition that ATTACH or DETACH names"""
     partition = getattr(context.operation, "partition", None)
     return () if partition is None else (context.resolve(partition),)
 
 
+def _kept_keys(context: Context) -> Iterable[Name]:
+    """tables referenced by foreign keys of the parent that the attached partition has already, too"""
+    return _keys_of_parent(context, present=True)
+
+
+def _new_keys(context: Context) -> Iterable[Name]:
+    """tables referenced by foreign keys of the parent that the attached partition does not have yet"""
+    return _keys_of_parent(context, present=False)
+
+
+def _keys_of_parent(context: Context, *, present: bool) -> Iterable[Name]:
+    parent = subjects.table(context)
+    for name in _partition(context):
+        partition = context.catalog.table(name)
+        if not isinstance(parent, Table) or not isinstance(partition, Table):
+            continue
+        own = [(key.references, key.columns, key.referenced_columns) for key in partition.constraints]
+        for key in parent.constraints:
+            if key.references is not None:
+                if ((key.references, key.columns, key.referenced_columns) in own) is present:
+                    yield key.references
+
+
 def _default_partition(context: Context) -> Iterable[Name]:
+    """the default partition of the parent"""
     outside = hasattr(context.operation, "partition_of") or context.operation.kind == "drop_table"
     parents = _parent(context) if outside else _target(context)
     found = (default_partition(context, parent) for parent in parents)
@@ -100,6 +167,7 @@ def _default_partition(context: Context) -> Iterable[Name]:
 
 
 def _children(context: Context) -> Iterable[Name]:
+    """partitions and inheritance children, at every depth; none with ONLY"""
     if getattr(context.operation, "only", False):
         return ()
     pending, seen = list(_table(context)), dict[Name, None]()
@@ -112,15 +180,18 @@ def _children(context: Context) -> Iterable[Name]:
 
 
 def _partitions(context: Context) -> Iterable[Name]:
+    """partitions of a partitioned table, at every depth; none with ONLY"""
     table = subjects.table(context)
     return _children(context) if isinstance(table, Table) and table.partition_by is not None else ()
 
 
 def _indexes(context: Context) -> Iterable[Name]:
+    """all indexes of the target"""
     return tuple(name for table in _table(context) for name in context.catalog.indexes_of.get(table, ()))
 
 
 def _index(context: Context) -> Iterable[Name]:
+    """the index the statement names beside its target"""
     index = getattr(context.operation, "index", None)
     constraint = getattr(context.operation, "constraint", None)
     if index is None and isinstance(constraint, Constraint):
@@ -129,6 +200,7 @@ def _index(context: Context) -> Iterable[Name]:
 
 
 def _sequence(context: Context) -> Iterable[Name]:
+    """the sequence that the column owns"""
     table, column = subjects.table_name(context), subjects.column_name(context)
     if not isinstance(table, Name) or column is None:
         return ()
@@ -140,14 +212,19 @@ def _sequence(context: Context) -> Iterable[Name]:
 
 
 def _view(context: Context) -> Iterable[Name]:
+    """views on the target that CASCADE drops"""
     target = subjects.relation_name(context)
     if target is None or not getattr(context.operation, "cascade", False):
         return ()
-    return tuple(name for name, relation in _dependents(context, target) if isinstance(relation, View))
+    views = tuple(name for name, relation in _dependents(context, target) if isinstance(relation, View))
+    if context.foresee is None:
+        return views
+    dropped = frozenset(_dropped(context))
+    return tuple(name for name in views if name in dropped)
 
 
 def _using_table(context: Context) -> Iterable[Name]:
-    """Tables with a column of the type, also by way of domains over it."""
+    """tables with a column of the type, also by way of domains over it"""
     tables: dict[Name, None] = {}
     pending, seen = list(_type_name(context)), set[Name]()
     while pending:
@@ -163,6 +240,7 @@ def _using_table(context: Context) -> Iterable[Name]:
 
 
 def _typed_table(context: Context) -> Iterable[Name]:
+    """tables created OF the type"""
     return tuple(
         user
         for name in _type_name(context)
@@ -184,6 +262,7 @@ def _dependents(context: Context, name: Name) -> Iterator[tuple[Name, Relation]]
 
 
 def _reads(context: Context) -> Iterable[Name]:
+    """relations that the statement reads, as parse analysis sees them"""
     operation = context.operation
     query = getattr(operation, "query", None)
     names = [*getattr(operation, "reads", ()), *(query.reads if isinstance(query, Query) else ())]
@@ -192,31 +271,151 @@ def _reads(context: Context) -> Iterable[Name]:
 
 
 def _writes(context: Context) -> Iterable[Name]:
+    """relations that WITH or a query inside writes"""
     query = getattr(context.operation, "query", None)
     return tuple(context.resolve(name) for name in query.writes) if isinstance(query, Query) else ()
 
 
 def _listed(context: Context) -> Iterable[Name]:
+    """tables that a publication lists"""
     return tuple(context.resolve(name) for name in getattr(context.operation, "tables", ()))
 
 
-_ROLES: Mapping[str, Callable[[Context], Iterable[Name]]] = {
+def _family(context: Context) -> Iterable[Name]:
+    """the table and, without ONLY, its partitions and children at every depth"""
+    return (*_table(context), *_children(context))
+
+
+def _new(_context: Context) -> Iterable[Name]:
+    """relations that the statement makes: they had no lock, no file and no name before"""
+    return ()
+
+
+def _constraint_index(context: Context) -> Iterable[Name]:
+    """the index behind the constraint that the operation names"""
+    found = subjects.named_constraint(context)
+    if not isinstance(found, Constraint) or found.index is None:
+        return ()
+    return (found.index,)
+
+
+def _mentioned(context: Context) -> Iterable[Name]:
+    """relations that subqueries inside the operation's expressions name"""
+    expressions = (getattr(context.operation, field, None) for field in ("using", "check", "where", "when", "default"))
+    parts = (part for expression in expressions if isinstance(expression, Expr) for part in expression.walk())
+    return dict.fromkeys(context.resolve(name) for part in parts for name in part.reads)
+
+
+def _named_sequences(context: Context) -> Iterable[Name]:
+    """sequences that nextval() and its kin name in the new default"""
+    column = getattr(context.operation, "column", None)
+    default = column.default if isinstance(column, Column) else getattr(context.operation, "default", None)
+    if not isinstance(default, Expr):
+        return ()
+    names = (sequence_argument(part) for part in default.walk())
+    return dict.fromkeys(context.resolve(name) for name in names if name is not None)
+
+
+def _truncated(context: Context) -> Iterable[Name]:
+    """the tables that TRUNCATE … CASCADE empties besides: those with foreign keys to what is emptied, and so on"""
+    pending, seen = list(_family(context)), dict[Name, None]()
+    while pending:
+        for other in role_steps.tree(role_steps.referencing((pending.pop(),), context.catalog), context.catalog):
+            if other not in seen:
+                seen[other] = None
+                pending.append(other)
+    return tuple(seen)
+
+
+def _owner_table(context: Context) -> Iterable[Name]:
+    """the table that OWNED BY names"""
+    options = getattr(context.operation, "options", None)
+    owner = options.owned_by if isinstance(options, SequenceOptions) else None
+    return () if owner is None else (context.resolve(owner),)
+
+
+def _dropped(context: Context) -> Iterable[Name]:
+    """relations that exist no more when the operation is done: with CASCADE whatever depends on the target"""
+    return _foreseen(context, lambda old, new: new is None)
+
+
+def _loses(context: Context) -> Iterable[Name]:
+    """tables and views that stay, but lose a column, constraint, default, trigger, rule or policy with what is dropped"""
+    target = context.target
+    return (name for name in _foreseen(context, _has_lost) if name != target)
+
+
+def _foreseen(context: Context, wanted: Callable[[Relation, Relation | None], bool]) -> Iterable[Name]:
+    if context.foresee is None:
+        return ()
+    change, before = context.foresee(), context.catalog.relations
+    after = change.after.relations
+    return tuple(
+        name
+        for name in sorted(change.touched)
+        if (old := before.get(name)) is not None and wanted(old, after.get(name))
+    )
+
+
+def _has_lost(old: Relation, new: Relation | None) -> bool:
+    if isinstance(old, Table) and isinstance(new, Table):
+        lost = any(len(getattr(new, field)) < len(getattr(old, field)) for field in _PARTS)
+        return lost or any(_has_default(old, column.name) and column.default is None for column in new.columns)
+    if isinstance(old, View) and isinstance(new, View):
+        return len(new.triggers) < len(old.triggers) or len(new.rules) < len(old.rules)
+    return False
+
+
+_PARTS = ("columns", "constraints", "triggers", "rules", "policies")
+
+
+def _has_default(table: Table, name: str) -> bool:
+    column = table.column(name)
+    return isinstance(column, Column) and column.default is not None
+
+
+def _column_indexes(context: Context) -> Iterable[Name]:
+    """indexes of the table and its children that use the column in any way"""
+    return indexes_of_column(context, _family(context))
+
+
+def _converted_indexes(context: Context) -> Iterable[Name]:
+    """indexes that a change of the column's type has to build again although the table is not rewritten"""
+    return converted_indexes(context, _family(context))
+
+
+_BASES: Mapping[str, Base] = {
     "target": _target,
     "table": _table,
-    "referenced": _referenced,
-    "referencing": _referencing,
-    "parent": _parent,
-    "partition": _partition,
-    "default_partition": _default_partition,
+    "family": _family,
     "children": _children,
     "partitions": _partitions,
     "indexes": _indexes,
     "index": _index,
+    "column_indexes": _column_indexes,
+    "converted_indexes": _converted_indexes,
     "sequence": _sequence,
+    "referenced": _referenced,
+    "referencing": _referencing,
+    "parent": _parent,
+    "partition": _partition,
+    "kept_keys": _kept_keys,
+    "new_keys": _new_keys,
+    "default_partition": _default_partition,
     "view": _view,
     "using_table": _using_table,
     "typed_table": _typed_table,
     "reads": _reads,
     "writes": _writes,
     "listed": _listed,
+    "constraint_index": _constraint_index,
+    "mentioned": _mentioned,
+    "truncated": _truncated,
+    "owner_table": _owner_table,
+    "named_sequences": _named_sequences,
+    "default_sequences": default_sequences,
+    "checked_keys": checked_keys,
+    "dropped": _dropped,
+    "loses": _loses,
+    "new": _new,
 }

@@ -85,7 +85,8 @@ def own_sequence(draft: Draft, table: Table, column: Column) -> Name:
             owner_table=table.name,
             owner_column=column.name,
             internal=bool(column.identity),
-            persistence=table.persistence,
+            # Before PostgreSQL 15 no sequence was unlogged.
+            persistence="permanent" if table.persistence == "unlogged" and draft.version < 15 else table.persistence,
         )
     )
     return name

@@ -52,6 +52,7 @@ class Draft(Reader):
                 self.users_of_type,
                 self.users_of_routine,
                 self.owners_of_constraint,
+                before.details,
             )
         return self.catalog
 

@@ -15,7 +15,7 @@ from msgspec.structs import replace
 
 from dflint.history.draft import Draft
 from dflint.history.replay import advance
-from dflint.model.catalog import UNKNOWN, Catalog
+from dflint.model.catalog import Catalog
 from dflint.model.context import Context, Knowledge
 from dflint.model.migration import Runner, Section, Span, Statement
 from dflint.model.names import Name
@@ -112,6 +112,7 @@ class Fold:
         *,
         assume_in_transaction: bool = False,
         settings: tuple[tuple[str, Setting], ...] = (),
+        session: Session | None = None,
     ) -> Iterator[Context]:
         """Go through the sections of one file that run forward, one context for each operation.
 
@@ -123,9 +124,12 @@ class Fold:
             parsed: the statements of each section.
             assume_in_transaction: the user says that something wraps each file in a transaction.
             settings: what the runner's configuration sets before each file.
+            session: the whole state of the session before the file, in the place of ``settings``.
         """
-        self.session = self._lasting = Session(settings=settings)
+        self.session = self._lasting = session or Session(settings=settings)
         for section, statements in zip(sections, parsed, strict=True):
+            if section.begins_change:
+                self.begin_change()
             if section.direction == "up":
                 yield from self._section(text, section, statements, assume_in_transaction)
         # A history that is replayed from its first file shows what exists from the second file on.
@@ -240,7 +244,7 @@ class Fold:
         name = _created_name(operation, self.session)
         if name is None or self.catalog.relations.get(name) is not None:
             return
-        known_absent = self._change_start.relations.get(name, UNKNOWN) is None or self._history_known
+        known_absent = self._change_start.relation(name) is None or self._history_known
         if operation.conditional or (getattr(operation, "if_not_exists", False) and not known_absent):
             self._maybe_created |= {name}
         else:

@@ -9,14 +9,15 @@ from dflint.history.constraints import add_constraint, with_constraint
 from dflint.history.draft import Draft
 from dflint.history.indexes import create_stored_index
 from dflint.history.naming import index_columns, index_name, joined
-from dflint.model.catalog import CompositeType, Index, Table, View
+from dflint.model.catalog import CompositeType, Index, Sequence, Table, View
 from dflint.model.names import Name
-from dflint.model.schema import Column, Like
+from dflint.model.schema import Column, Like, SequenceOptions
 
 
 def like_columns(draft: Draft, table: Table, like: Like) -> tuple[Column, ...] | None:
     """The columns that LIKE copies; None when the source is not completely known."""
-    source = draft.known(draft.resolve(like.source))
+    name = draft.resolve(like.source)
+    source = draft.known(name)
     if isinstance(source, Table):
         columns = source.columns if source.complete else None
     elif isinstance(source, View):
@@ -25,10 +26,10 @@ def like_columns(draft: Draft, table: Table, like: Like) -> tuple[Column, ...] |
         columns = source.attributes if isinstance(source, CompositeType) else None
     if columns is None:
         return None
-    return tuple([_copied(draft, table, column, like.including) for column in columns])
+    return tuple([_copied(draft, table, column, like.including, name) for column in columns])
 
 
-def _copied(draft: Draft, table: Table, column: Column, including: frozenset[str]) -> Column:
+def _copied(draft: Draft, table: Table, column: Column, including: frozenset[str], source: Name) -> Column:
     generated = column.generated if "generated" in including else None
     copy = Column(
         column.name,
@@ -43,8 +44,28 @@ def _copied(draft: Draft, table: Table, column: Column, including: frozenset[str
         compression=column.compression if "compression" in including else None,
     )
     if copy.identity:
-        own_sequence(draft, table, copy)
+        own_sequence(draft, table, replace(copy, identity_options=_identity_options(draft, source, column.name)))
     return copy
+
+
+def _identity_options(draft: Draft, source: Name, column: str) -> SequenceOptions | None:
+    """The options of the sequence of an identity column."""
+    for name in draft.dependents_of.get(source, ()):
+        sequence = draft.known(name)
+        if isinstance(sequence, Sequence) and sequence.internal and sequence.owner_column == column:
+            return sequence.options
+    return None
+
+
+def like_not_nulls(draft: Draft, table: Table, like: Like) -> Table:
+    """``table`` with the names of the source's NOT NULL constraints (PostgreSQL 18), which come with its columns."""
+    source = draft.known_table(draft.resolve(like.source))
+    taken = {constraint.name for constraint in table.constraints}
+    own = {constraint.columns for constraint in table.constraints if constraint.kind == "not_null"}
+    for constraint in source.constraints if source is not None else ():
+        if constraint.kind == "not_null" and constraint.columns not in own and constraint.name not in taken:
+            table = with_constraint(table, replace(constraint, local=True, inherited=0))
+    return table
 
 
 def copy_like(draft: Draft, table: Table, like: Like) -> Table:

@@ -69,14 +69,19 @@ def apply(
     return advance(Draft(catalog, version), operation, session, together)
 
 
-def advance(draft: Draft, operation: Operation, session: Session, together: Sequence[Operation] = ()) -> Catalog:
-    """As `apply`, for who goes through a history: the draft, which has nothing unfinished, goes along."""
+def advance(
+    draft: Draft, operation: Operation, session: Session, together: Sequence[Operation] = (), *, watch: bool = False
+) -> Catalog:
+    """As `apply`, for who goes through a history: the draft, which has nothing unfinished, goes along.
+
+    With ``watch``, `Draft.touched` tells afterwards what was written.
+    """
     function = _FUNCTIONS.get(type(operation))
     if function is None:
         return draft.catalog
     draft.path = session.search_path
     draft.together = together
-    draft.touched = set() if operation.conditional else None
+    draft.touched = set() if operation.conditional or watch else None
     try:
         function(draft, operation)
     except Refused:

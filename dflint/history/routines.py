@@ -6,11 +6,11 @@ from msgspec.structs import replace
 
 from dflint.history.draft import Draft, Refused
 from dflint.model.catalog import Routine, Table, View
+from dflint.model.dependencies import named_relations
 from dflint.model.expressions import Type
 from dflint.model.names import Name
-from dflint.model.operations.base import Operation
 from dflint.model.operations.objects import AlterRoutine, CreateRoutine
-from dflint.model.schema import Parameter, Query
+from dflint.model.schema import Parameter
 
 _INPUT = frozenset({"in", "inout", "variadic"})
 _VOLATILITY = frozenset({"volatile", "stable", "immutable"})
@@ -30,7 +30,7 @@ def create_routine(draft: Draft, operation: CreateRoutine) -> None:
         security_definer=operation.security_definer,
         configuration=operation.configuration,
         body=operation.body,
-        references=_references(operation.references),
+        references=named_relations(operation.references),
         body_understood=operation.body_understood,
         inlined=operation.inlined,
     )
@@ -42,21 +42,6 @@ def create_routine(draft: Draft, operation: CreateRoutine) -> None:
         draft.put_routines(name, tuple([routine if old is same else old for old in known]))
     else:
         raise Refused
-
-
-def _references(operations: tuple[Operation, ...]) -> tuple[Name, ...]:
-    """The relations that a body's statements name, as written."""
-    found: dict[Name, None] = {}
-    for operation in operations:
-        if operation.target is not None:
-            found[operation.target] = None
-        query = getattr(operation, "query", None)
-        if isinstance(query, Query):
-            found.update(dict.fromkeys((*query.reads, *query.writes)))
-        reads = getattr(operation, "reads", ())
-        if isinstance(reads, tuple):
-            found.update(dict.fromkeys(reads))
-    return tuple(found)
 
 
 def input_types(parameters: tuple[Parameter, ...]) -> tuple[Type, ...]:

@@ -8,8 +8,8 @@ from msgspec.structs import replace
 
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import drop_relations, drop_type_users
-from dflint.history.routines import drop_routine
-from dflint.model.catalog import Extension, Publication
+from dflint.history.routines import drop_routine, find
+from dflint.model.catalog import Extension, Publication, Routine
 from dflint.model.expressions import Type
 from dflint.model.names import Identity, Name
 from dflint.model.operations.objects import (
@@ -19,6 +19,7 @@ from dflint.model.operations.objects import (
     CreatePublication,
     CreateSchema,
 )
+from dflint.model.schema import Parameter
 
 
 def create_schema(draft: Draft, operation: CreateSchema) -> None:
@@ -120,6 +121,10 @@ _GLOBAL: Final = frozenset(
 )
 
 
+#: Kinds whose names do not tell their objects apart; of the others the detail says more than which one is meant.
+_TOLD_APART: Final = frozenset({"operator_class", "operator_family", "user_mapping"})
+
+
 def other_identity(
     draft: Draft, kind: str, target: Name | None, arguments: tuple[Type, ...] | None = None, detail: str = ""
 ) -> str | None:
@@ -133,7 +138,7 @@ def other_identity(
     else:
         schema = target.schema if target.schema is not None else draft.creation_schema()
         parts = (schema, target.name)
-    if detail:
+    if detail and kind in _TOLD_APART:
         parts = (*parts, detail)
     if arguments is not None:
         parts = (*parts, *[str(argument.name) for argument in arguments])
@@ -143,10 +148,29 @@ def other_identity(
 def create_other(draft: Draft, operation: CreateOther) -> None:
     """CREATE of an object without a type of its own: that it exists."""
     kind = operation.object_kind
+    if kind == "aggregate" and operation.target is not None and operation.arguments is not None:
+        _create_aggregate(draft, operation, operation.target, operation.arguments)
+        return
     identity = other_identity(draft, kind, operation.target, operation.arguments, operation.detail)
     if identity is None or (draft.others.get(identity) and not operation.or_replace):
         raise Refused
     draft.put_other(identity, True)
+
+
+def _create_aggregate(draft: Draft, operation: CreateOther, target: Name, arguments: tuple[Type, ...]) -> None:
+    """An aggregate is a routine: it shares their names."""
+    name = draft.creation_name(target)
+    known = draft.routines.get(name) or ()
+    aggregate = Routine(
+        name,
+        kind="aggregate",
+        parameters=tuple([Parameter(None, argument) for argument in arguments]),
+        body_understood=False,
+    )
+    same = find(known, arguments)
+    if same is not None and not operation.or_replace:
+        raise Refused
+    draft.put_routines(name, (*[old for old in known if old is not same], aggregate))
 
 
 def drop_other(draft: Draft, kind: str, target: Name | None, arguments: tuple[Type, ...] | None, detail: str) -> None:

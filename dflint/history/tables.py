@@ -22,7 +22,7 @@ from dflint.history.inheritance import (
     merged_columns,
     require_no_cycle,
 )
-from dflint.history.likes import copy_like, like_columns
+from dflint.history.likes import copy_like, like_columns, like_not_nulls
 from dflint.history.naming import clip
 from dflint.history.views import stored_query
 from dflint.model.catalog import UNKNOWN, CompositeType, Index, Sequence, Table, View
@@ -113,6 +113,8 @@ def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable)
         else:
             (foreign_keys if constraint.kind == "foreign_key" else keys).append(constraint)
     if draft.version >= 18:
+        for like in operation.likes:
+            table = like_not_nulls(draft, table, like)
         table = with_not_nulls(draft, table)
     if operation.partition_of is not None:
         draft.put(table)

@@ -47,6 +47,11 @@ def create_trigger(draft: Draft, operation: CreateTrigger) -> None:
         for_each_row=operation.for_each_row,
         when=operation.when,
         constraint=operation.constraint,
+        arguments=operation.arguments,
+        transition_tables=operation.transition_tables,
+        deferrable=operation.deferrable,
+        initially_deferred=operation.initially_deferred,
+        referenced=draft.resolve(operation.referenced) if operation.referenced is not None else None,
     )
     if any(old.name == trigger.name for old in relation.triggers) and not operation.or_replace:
         raise Refused

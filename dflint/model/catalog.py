@@ -8,7 +8,7 @@ catalog is.
 from __future__ import annotations
 
 from enum import Enum
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 from immutables import Map
 from msgspec import Struct
@@ -27,6 +27,7 @@ from dflint.model.schema import (
     Query,
     SequenceOptions,
 )
+from dflint.model.values import CatalogObject, Estimate, Part
 
 
 class Unknown(Enum):
@@ -38,8 +39,8 @@ class Unknown(Enum):
 UNKNOWN: Final = Unknown.UNKNOWN
 
 
-class Trigger(Struct, frozen=True):
-    """A trigger of a table or view."""
+class Trigger(Part, frozen=True):
+    """A trigger of a table or view; ``referenced`` is the table that FROM names for a constraint trigger."""
 
     name: str
     function: Name
@@ -50,9 +51,14 @@ class Trigger(Struct, frozen=True):
     when: Expr | None = None
     constraint: bool = False
     state: Literal["enable", "disable", "replica", "always"] = "enable"
+    arguments: tuple[str, ...] = ()
+    transition_tables: tuple[str, ...] = ()
+    deferrable: bool = False
+    initially_deferred: bool = False
+    referenced: Name | None = None
 
 
-class Policy(Struct, frozen=True):
+class Policy(Part, frozen=True):
     """A row-level security policy."""
 
     name: str
@@ -63,7 +69,7 @@ class Policy(Struct, frozen=True):
     check: Expr | None = None
 
 
-class Table(Struct, frozen=True):
+class Table(CatalogObject, frozen=True):
     """A table: ordinary, partitioned, partition or foreign.
 
     Attributes:
@@ -97,8 +103,8 @@ class Table(Struct, frozen=True):
     replica_index: str | None = None
     clustered_on: str | None = None
     owner: str | None = None
-    rows: int | None = None
-    bytes: int | None = None
+    rows: Estimate = None
+    bytes: Estimate = None
 
     def column(self, name: str) -> Column | Unknown | None:
         """The column of that name; UNKNOWN when the table is not completely known and does not show it."""
@@ -115,8 +121,16 @@ class Table(Struct, frozen=True):
         return None if self.complete else UNKNOWN
 
 
-class Index(Struct, frozen=True):
-    """An index. ``constraint`` is the constraint it serves, if any; ``valid`` is False for a failed build."""
+class Index(CatalogObject, frozen=True):
+    """An index.
+
+    Attributes:
+        valid: False for a failed build, and for an index of a partitioned table that lacks some partition's.
+        constraint: the constraint it serves, if any.
+        parents: the index of the partitioned table that it is attached to.
+        bytes: an estimate, None when unknown.
+        ready: False while a concurrent build has not come to the point where writers maintain it.
+    """
 
     name: Name
     table: Name
@@ -131,11 +145,12 @@ class Index(Struct, frozen=True):
     parents: tuple[Name, ...] = ()
     options: Options = ()
     tablespace: str | None = None
-    bytes: int | None = None
+    bytes: Estimate = None
+    ready: bool = True
 
 
-class View(Struct, frozen=True):
-    """A view or materialized view; ``columns`` is None when they are not known."""
+class View(CatalogObject, frozen=True):
+    """A view or materialized view; ``columns`` is None when they are not known, ``rows`` and ``bytes`` are estimates."""
 
     name: Name
     query: Query = Query()
@@ -146,9 +161,11 @@ class View(Struct, frozen=True):
     triggers: tuple[Trigger, ...] = ()
     rules: tuple[str, ...] = ()
     owner: str | None = None
+    rows: Estimate = None
+    bytes: Estimate = None
 
 
-class Sequence(Struct, frozen=True):
+class Sequence(CatalogObject, frozen=True):
     """A sequence, with the column that owns it."""
 
     name: Name
@@ -159,7 +176,7 @@ class Sequence(Struct, frozen=True):
     persistence: Literal["permanent", "temporary", "unlogged"] = "permanent"
 
 
-class CompositeType(Struct, frozen=True):
+class CompositeType(CatalogObject, frozen=True):
     """A stand-alone composite type; it shares the relations' name space."""
 
     name: Name
@@ -169,14 +186,14 @@ class CompositeType(Struct, frozen=True):
 Relation = Table | Index | View | Sequence | CompositeType
 
 
-class EnumType(Struct, frozen=True):
+class EnumType(CatalogObject, frozen=True):
     """An enum type; values in order."""
 
     name: Name
     values: tuple[str, ...] = ()
 
 
-class Domain(Struct, frozen=True):
+class Domain(CatalogObject, frozen=True):
     """A domain over ``type``."""
 
     name: Name
@@ -187,14 +204,14 @@ class Domain(Struct, frozen=True):
     collation: Name | None = None
 
 
-class RangeType(Struct, frozen=True):
+class RangeType(CatalogObject, frozen=True):
     """A range type."""
 
     name: Name
     subtype: Type | None = None
 
 
-class BaseType(Struct, frozen=True):
+class BaseType(CatalogObject, frozen=True):
     """A base or shell type, or one an extension brought."""
 
     name: Name
@@ -203,7 +220,7 @@ class BaseType(Struct, frozen=True):
 UserType = EnumType | Domain | RangeType | BaseType
 
 
-class Routine(Struct, frozen=True):
+class Routine(CatalogObject, frozen=True):
     """A function, procedure or aggregate.
 
     Attributes:
@@ -226,21 +243,81 @@ class Routine(Struct, frozen=True):
     body_understood: bool = True
 
 
-class Publication(Struct, frozen=True):
-    """A publication."""
+class Publication(CatalogObject, frozen=True):
+    """A publication.
+
+    Attributes:
+        columns: the column lists of tables that have one (PostgreSQL 15).
+        filters: the row filters of tables that have one (PostgreSQL 15).
+        operations: what it publishes, None for everything.
+        via_root: changes of partitions are published as those of the root.
+    """
 
     name: str
     tables: tuple[Name, ...] = ()
     schemas: tuple[str, ...] = ()
     all_tables: bool = False
+    columns: tuple[tuple[Name, tuple[str, ...]], ...] = ()
+    filters: tuple[tuple[Name, Expr], ...] = ()
+    operations: tuple[str, ...] | None = None
+    via_root: bool = False
 
 
-class Extension(Struct, frozen=True):
+class Extension(CatalogObject, frozen=True):
     """An installed extension."""
 
     name: str
     schema: str | None = None
     version: str | None = None
+
+
+class Other(Part, frozen=True):
+    """An object without a type of its own: a server, an operator, a collation, statistics, a role, …
+
+    Attributes:
+        kind: the kind part of its identity.
+        attributes: what it is, as (name, text) pairs sorted by name; what has its default is left out.
+    """
+
+    kind: str
+    attributes: Options = ()
+
+
+class Dependency(NamedTuple):
+    """One entry of pg_depend: ``dependent`` needs ``referenced``; both are printed identities.
+
+    ``type`` is PostgreSQL's letter: n normal, a auto, i internal, e extension member, x auto extension, P and S for
+    partitions.
+    """
+
+    dependent: str
+    referenced: str
+    type: str
+
+
+class Details(Struct, frozen=True):
+    """What only a server (or its snapshot) can tell, by printed identity. Replay carries it along unchanged.
+
+    Attributes:
+        owners: the role that owns an object, for all that may have one but tables and views, which know it themselves.
+        comments: by the object's identity.
+        privileges: access control lists that are not the default, an entry each as PostgreSQL prints it, sorted.
+        extension_members: the extension that brought an object.
+        fast_defaults: columns whose value in old rows is kept in the catalog, since they were added without a rewrite.
+        dependencies: what an object needs. What containment in a table or the object's own value says (an index
+            needs its table's columns, a foreign key its table, everything its schema) is not repeated here.
+    """
+
+    owners: Map[str, str] = Map()
+    comments: Map[str, str] = Map()
+    privileges: Map[str, tuple[str, ...]] = Map()
+    extension_members: Map[str, str] = Map()
+    fast_defaults: Map[str, bool] = Map()
+    dependencies: Map[str, tuple[Dependency, ...]] = Map()
+
+
+#: Of a catalog that was made from texts only. Shared, so that a catalog costs no more for it.
+NO_DETAILS: Final = Details()
 
 
 class Catalog(Struct, frozen=True):
@@ -254,7 +331,8 @@ class Catalog(Struct, frozen=True):
         closed: everything that exists is listed. False for a replay: the database may hold more than its history.
         incomplete: reasons why answers may be wrong, such as a query that failed; empty is good.
         version: server major version, None when not known.
-        others: objects without a type of their own, by printed identity.
+        others: objects without a type of their own, by printed identity; True where nothing more is known of one.
+        details: what only a server can tell.
     """
 
     basis: Basis = "static"
@@ -267,7 +345,7 @@ class Catalog(Struct, frozen=True):
     routines: Map[Name, tuple[Routine, ...] | None] = Map()
     extensions: Map[str, Extension | None] = Map()
     publications: Map[str, Publication | None] = Map()
-    others: Map[str, bool | None] = Map()
+    others: Map[str, Other | bool | None] = Map()
     #: Reverse maps, kept beside the objects so that asking is cheap; `dflint.model.dependencies` says what each holds
     #: and makes them from the objects. Names are sorted, and no entry is empty.
     indexes_of: Map[Name, tuple[Name, ...]] = Map()
@@ -276,6 +354,7 @@ class Catalog(Struct, frozen=True):
     users_of_type: Map[Name, tuple[Name, ...]] = Map()
     users_of_routine: Map[Name, tuple[Name, ...]] = Map()
     owners_of_constraint: Map[tuple[str | None, str], tuple[Name, ...]] = Map()
+    details: Details = NO_DETAILS
 
     @classmethod
     def unknown(cls) -> Catalog:

@@ -25,6 +25,21 @@ class Knowledge(Protocol):
     def locks(self, context: Context) -> Sequence[tuple[Name, str]]:
         """The locks the context's operation takes: qualified relation and mode, strongest per relation."""
 
+    def refusal(self, context: Context) -> Effect | None:
+        """Why the server certainly refuses the context's operation; None where it may not."""
+
+
+class Change(Struct, frozen=True):
+    """What an operation will change, by replay.
+
+    Attributes:
+        after: the catalog after it.
+        touched: qualified names of the relations that it makes, changes or drops.
+    """
+
+    after: Catalog
+    touched: frozenset[Name]
+
 
 class Context(Struct, eq=False):
     """The circumstances of one operation: everything is as it is just before the operation runs.
@@ -43,6 +58,7 @@ class Context(Struct, eq=False):
         version: PostgreSQL major version to judge for.
         position: how many contexts of the log came before this one.
         answers: to the named conditions that were asked so far; rules ask the same ones again and again.
+        foresee: tells what the operation will change; None where nobody needs to know (rules do not).
     """
 
     operation: Operation
@@ -61,6 +77,7 @@ class Context(Struct, eq=False):
     knowledge: Knowledge
     position: int = 0
     answers: dict[str, object] = {}
+    foresee: Callable[[], Change] | None = None
     _effect: Effect | None = None
     _locks: Sequence[tuple[Name, str]] | None = None
     _resolved: dict[Name, Name] = {}

@@ -16,6 +16,7 @@ A *link* is one entry of a reverse map: the map's name and the key under which t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Sequence as SequenceOf
 from typing import TypeVar
 
 from immutables import Map
@@ -36,11 +37,17 @@ from dflint.model.catalog import (
 )
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
-from dflint.model.schema import Column, Constraint
+from dflint.model.operations.base import Operation
+from dflint.model.schema import Column, Constraint, Query
 
 Link = tuple[str, Name]
 K = TypeVar("K")
 P = TypeVar("P")
+
+#: The fields of `Catalog` that are made from its other fields.
+REVERSE_MAPS = frozenset(
+    {"indexes_of", "children_of", "dependents_of", "users_of_type", "users_of_routine", "owners_of_constraint"}
+)
 
 _SEQUENCE_FUNCTIONS = frozenset({"nextval", "currval", "setval"})
 
@@ -149,6 +156,21 @@ def sequence_argument(expr: Expr) -> Name | None:
     return parse_name(argument.value)
 
 
+def named_relations(operations: Iterable[Operation]) -> tuple[Name, ...]:
+    """The relations that the statements of a routine's body name, as written."""
+    found: dict[Name, None] = {}
+    for operation in operations:
+        if operation.target is not None:
+            found[operation.target] = None
+        query = getattr(operation, "query", None)
+        if isinstance(query, Query):
+            found.update(dict.fromkeys((*query.reads, *query.writes)))
+        reads = getattr(operation, "reads", ())
+        if isinstance(reads, tuple):
+            found.update(dict.fromkeys(reads))
+    return tuple(found)
+
+
 def parse_name(text: str) -> Name | None:
     """The name that ``text`` means as input of regclass; None when it is not one."""
     if '"' not in text:
@@ -218,22 +240,39 @@ def with_reverse_maps(catalog: Catalog) -> Catalog:
         "users_of_type": {},
         "users_of_routine": {},
     }
-    owners: dict[tuple[str | None, str], set[Name]] = {}
+    indexes_of, children_of = listed["indexes_of"], listed["children_of"]
+    owners: dict[tuple[str | None, str], tuple[Name, ...]] = {}
     for name, relation in catalog.relations.items():
-        if relation is not None:
+        if type(relation) is Index:
+            # As `links` says; most relations are indexes, and a set for each would cost more than the rest.
+            indexes_of.setdefault(relation.table, []).append(name)
+            for parent in relation.parents:
+                children_of.setdefault(parent, []).append(name)
+        elif relation is not None:
             for kind, key in links(relation):
                 listed[kind].setdefault(key, []).append(name)
-            for constraint in constraint_names(relation.constraints) if isinstance(relation, Table) else ():
-                owners.setdefault((name.schema, constraint), set()).add(name)
+            if isinstance(relation, Table):
+                _note_owner(relation.constraints, name, owners)
     for name, found in catalog.types.items():
         if found is not None:
             for kind, key in type_links(found):
                 listed[kind].setdefault(key, []).append(name)
-            for constraint in constraint_names(found.constraints) if isinstance(found, Domain) else ():
-                owners.setdefault((name.schema, constraint), set()).add(name)
+            if isinstance(found, Domain):
+                _note_owner(found.constraints, name, owners)
     maps = {kind: _sorted_map(found_links) for kind, found_links in listed.items()}
     return replace(catalog, owners_of_constraint=_sorted_map(owners), **maps)
 
 
-def _sorted_map(entries: Mapping[K, Iterable[Name]]) -> Map[K, tuple[Name, ...]]:
-    return Map([(key, tuple(sorted(names))) for key, names in entries.items()])
+def _note_owner(
+    constraints: Iterable[Constraint], owner: Name, owners: dict[tuple[str | None, str], tuple[Name, ...]]
+) -> None:
+    alone = (owner,)
+    schema = owner.schema
+    for constraint in constraint_names(constraints):
+        known = owners.setdefault((schema, constraint), alone)
+        if owner not in known:
+            owners[schema, constraint] = (*known, owner)
+
+
+def _sorted_map(entries: Mapping[K, SequenceOf[Name]]) -> Map[K, tuple[Name, ...]]:
+    return Map({key: tuple(sorted(names)) if len(names) > 1 else tuple(names) for key, names in entries.items()})

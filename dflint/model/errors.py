@@ -98,6 +98,22 @@ class ParserUnavailable(DflintError):
     """No usable libpg_query was found, or the one found has another ABI."""
 
 
+class ServerError(DflintError):
+    """A PostgreSQL server did not start, cannot be reached, or refused what was asked."""
+
+
+class NoServer(ServerError):
+    """No usable PostgreSQL was found.
+
+    Attributes:
+        tried: what was tried, one line for each place: where, and why it was no use.
+    """
+
+    def __init__(self, message: str, *, tried: tuple[str, ...], remedy: str | None = None) -> None:
+        super().__init__(f"{message}: {'; '.join(tried)}" if tried else message, remedy=remedy)
+        self.tried = tried
+
+
 def nearest(name: str, known: Iterable[str]) -> str | None:
     """A remedy for a name that does not exist: ``did you mean 'x'?``; None when no known name is close."""
     from difflib import get_close_matches

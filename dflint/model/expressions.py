@@ -9,9 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
-from msgspec import Struct
-
 from dflint.model.names import Name
+from dflint.model.values import Part
 
 ExprKind = Literal[
     "constant",  # value
@@ -46,7 +45,7 @@ ExprKind = Literal[
 ]
 
 
-class Type(Struct, frozen=True):
+class Type(Part, frozen=True):
     """A type as written. Built-in types have schema ``pg_catalog`` and their internal name (``int4``, ``varchar``).
 
     Attributes:
@@ -62,7 +61,7 @@ class Type(Struct, frozen=True):
     reference: bool = False
 
 
-class Expr(Struct, frozen=True):
+class Expr(Part, frozen=True):
     """A scalar expression. Which attributes are set depends on ``kind``; see `ExprKind`."""
 
     kind: ExprKind

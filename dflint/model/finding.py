@@ -86,6 +86,20 @@ class Coverage(Struct, frozen=True):
     not_analysed: tuple[NotAnalysed, ...] = ()
 
 
+class CatalogUse(Struct, frozen=True):
+    """A snapshot that judging started from.
+
+    Attributes:
+        file: its path.
+        pg_version: major version of the server it was taken from, None when not known.
+        incomplete: why answers from it may be wrong.
+    """
+
+    file: str
+    pg_version: int | None
+    incomplete: tuple[str, ...] = ()
+
+
 class Report(Struct, frozen=True):
     """The result of one lint run, complete: renderers need nothing else but the source text.
 
@@ -96,6 +110,7 @@ class Report(Struct, frozen=True):
         findings: sorted by file, line, column and rule.
         suppressed: number of findings silenced by inline directives.
         rules: one card for each rule that a finding names, sorted by id.
+        catalog: the snapshot that judging started from, None where there was none.
     """
 
     pg_version: int
@@ -108,3 +123,4 @@ class Report(Struct, frozen=True):
     replayed: int = 0
     suppressed: int = 0
     rules: tuple[RuleCard, ...] = ()
+    catalog: CatalogUse | None = None

@@ -60,6 +60,7 @@ class Section(Struct, frozen=True):
             wraps them. Empty: ``wire`` says it all.
         transaction_block: the implicit transaction of ``wire`` counts as a transaction block. False where LOCK TABLE,
             SET LOCAL and SAVEPOINT fail in it with 25P01 because no BEGIN was sent.
+        begins_change: a new migration begins here, although the file is the same (a trace).
     """
 
     direction: Literal["up", "down"]
@@ -74,6 +75,7 @@ class Section(Struct, frozen=True):
     mixed_refused: bool = False
     chunks: tuple[Span, ...] = ()
     transaction_block: bool = True
+    begins_change: bool = False
 
 
 class Runner(Struct, frozen=True):

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import Literal
 
-from msgspec import Struct
-
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
+from dflint.model.values import Part
 
 ConstraintKind = Literal["check", "foreign_key", "primary_key", "unique", "exclusion", "not_null"]
 Action = Literal["no_action", "restrict", "cascade", "set_null", "set_default"]
 Options = tuple[tuple[str, str | None], ...]
 
 
-class IndexElement(Struct, frozen=True):
+class IndexElement(Part, frozen=True):
     """One key of an index or of an exclusion constraint: a column or an expression.
 
     ``nulls_first`` is None where not written; ``operator`` is set for exclusion constraints only.
@@ -30,7 +29,7 @@ class IndexElement(Struct, frozen=True):
     operator: str | None = None
 
 
-class Constraint(Struct, frozen=True):
+class Constraint(Part, frozen=True):
     """A table, column or domain constraint.
 
     Attributes:
@@ -76,7 +75,7 @@ class Constraint(Struct, frozen=True):
     at: int = -1
 
 
-class SequenceOptions(Struct, frozen=True):
+class SequenceOptions(Part, frozen=True):
     """Options of a sequence or identity column; None where not written.
 
     ``name`` is the sequence's own name, which pg_dump writes for identity columns (SEQUENCE NAME).
@@ -99,7 +98,7 @@ class SequenceOptions(Struct, frozen=True):
     name: Name | None = None
 
 
-class Column(Struct, frozen=True):
+class Column(Part, frozen=True):
     """A column as defined, or as it is.
 
     Attributes:
@@ -134,14 +133,14 @@ class Column(Struct, frozen=True):
     complete: bool = True
 
 
-class PartitionKey(Struct, frozen=True):
+class PartitionKey(Part, frozen=True):
     """PARTITION BY strategy (elements)."""
 
     strategy: Literal["range", "list", "hash"]
     elements: tuple[IndexElement, ...]
 
 
-class PartitionBound(Struct, frozen=True):
+class PartitionBound(Part, frozen=True):
     """FOR VALUES … or DEFAULT. ``lower`` and ``upper`` use None for MINVALUE and MAXVALUE."""
 
     kind: Literal["default", "list", "range", "hash"]
@@ -152,7 +151,7 @@ class PartitionBound(Struct, frozen=True):
     remainder: int = 0
 
 
-class Like(Struct, frozen=True):
+class Like(Part, frozen=True):
     """LIKE source INCLUDING …: which kinds of thing are copied.
 
     ``position`` is the number of the table's own columns written before it: the copied ones stand there.
@@ -163,7 +162,7 @@ class Like(Struct, frozen=True):
     position: int = 0
 
 
-class Query(Struct, frozen=True):
+class Query(Part, frozen=True):
     """A query inside another object, as far as judging needs it.
 
     Attributes:
@@ -186,7 +185,7 @@ class Query(Struct, frozen=True):
     mentions: tuple[str, ...] | None = None
 
 
-class Parameter(Struct, frozen=True):
+class Parameter(Part, frozen=True):
     """A routine's parameter."""
 
     name: str | None

@@ -5,6 +5,18 @@ A plugin needs nothing but this package and `dflint.model`. The plugins that com
 
 from dflint.plugin.hookspecs import hookimpl
 from dflint.plugin.reporters import Output, Reporter
+from dflint.plugin.servers import Installation, Provider
 from dflint.plugin.sources import Claim, Directory, MigrationFile, Sections, Source
 
-__all__ = ["Claim", "Directory", "MigrationFile", "Output", "Reporter", "Sections", "Source", "hookimpl"]
+__all__ = [
+    "Claim",
+    "Directory",
+    "Installation",
+    "MigrationFile",
+    "Output",
+    "Provider",
+    "Reporter",
+    "Sections",
+    "Source",
+    "hookimpl",
+]

@@ -38,3 +38,11 @@ class Hooks:
     def dflint_reporters(self) -> Mapping[str, str]:
         """Output formats: format name -> reference to a `dflint.plugin.Reporter`."""
         raise NotImplementedError
+
+    @hookspec
+    def dflint_servers(self) -> Mapping[str, str]:
+        """Places of PostgreSQL servers: provider name -> reference to a `dflint.plugin.Provider`.
+
+        They are asked after ``DFLINT_PG_BINDIR`` and before the places that dflint knows itself.
+        """
+        raise NotImplementedError

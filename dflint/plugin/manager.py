@@ -55,6 +55,10 @@ class Plugins:
         """Format name -> reference."""
         return self._merged("dflint_reporters", "output format")
 
+    def servers(self) -> dict[str, str]:
+        """Name of a provider of servers -> reference."""
+        return self._merged("dflint_servers", "provider of servers")
+
     def _merged(self, hook: str, what: str) -> dict[str, str]:
         merged: dict[str, str] = {}
         for contribution in reversed(getattr(self._manager.hook, hook)()):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dflint.facts.records import ROLES
+from dflint.facts.roles import documented
 from dflint.facts.vocabulary import document, vocabulary
 from dflint.rulebook.rule import Example, Rule
 
@@ -40,8 +40,12 @@ def rules_table(rules: Iterable[Rule]) -> str:
 
 def vocabulary_page() -> str:
     """The named conditions and the roles: what `when` and `locks` may name."""
-    roles = "\n".join(f"| `{role}` | {meaning} |" for role, meaning in ROLES.items())
-    return f"### Named conditions\n\n{document(vocabulary())}\n### Roles\n\n| role | who |\n|---|---|\n{roles}\n"
+    bases, steps = ("\n".join(f"| `{name}` | {meaning} |" for name, meaning in each.items()) for each in documented())
+    return (
+        f"### Named conditions\n\n{document(vocabulary())}\n### Roles\n\n"
+        "A role is one of these, followed by any number of steps, with dots between them: `children.indexes`.\n\n"
+        f"| role | who |\n|---|---|\n{bases}\n\n| step | to whom |\n|---|---|\n{steps}\n"
+    )
 
 
 def _versions(rule: Rule) -> str:

@@ -7,6 +7,9 @@ from collections.abc import Iterable
 
 from dflint.model.errors import RuleError
 
+#: Directories of this name hold what proves the facts, for tests on servers; no run reads them.
+PROBES = "probes"
+
 
 def built_in_rules() -> str:
     """The directory of the rules that come with dflint: in the wheel inside the package, in a checkout beside it."""
@@ -36,6 +39,7 @@ def _below(directory: str) -> Iterable[str]:
     with os.scandir(directory) as entries:
         for entry in entries:
             if entry.is_dir():
-                yield from _below(entry.path)
+                if entry.name != PROBES:
+                    yield from _below(entry.path)
             elif entry.name.endswith((".yaml", ".yml")):
                 yield entry.path

@@ -48,6 +48,11 @@ class SourceText:
         column = len(self.text[start:offset].decode("utf-8", "replace")) + 1
         raise SourceError(message, file=self.path, line=line, column=column, remedy=remedy)
 
+    @property
+    def original(self) -> bytes:
+        """What the places that are told are places in: the text itself."""
+        return self.text
+
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of a byte offset: 1-based, the column in code points."""
         if self._lines is None:

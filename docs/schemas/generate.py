@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dflint_reports.lint_document import schema
+from dflint.app import effects
+from dflint.catalog import snapshot_schema
+from dflint_reports import lint_document
 
 if __name__ == "__main__":
-    Path(__file__).with_name("lint.schema.json").write_bytes(schema())
+    here = Path(__file__)
+    here.with_name("lint.schema.json").write_bytes(lint_document.schema())
+    here.with_name("effects.schema.json").write_bytes(effects.schema())
+    here.with_name("snapshot.schema.json").write_bytes(snapshot_schema.schema())
+    here.with_name("snapshot-statistics.schema.json").write_bytes(snapshot_schema.statistics_schema())

@@ -9,7 +9,7 @@ from msgspec import Meta, Struct
 
 from dflint import __version__
 from dflint.model.effect import Basis, Confidence
-from dflint.model.finding import Finding, Level, Report
+from dflint.model.finding import CatalogUse, Finding, Level, Report
 from dflint.model.migration import Runner
 from dflint.plugin import Output
 from dflint_reports.visible import well_formed
@@ -99,10 +99,19 @@ class FindingEntry(Struct, frozen=True):
     target: str | None
 
 
+class CatalogEntry(Struct, frozen=True):
+    """The snapshot that judging started from."""
+
+    file: str
+    incomplete: list[str]
+    pg_version: int | None
+
+
 class LintDocument(Struct, frozen=True):
     """Of the runners, ``runner`` is that of the first folder judged, null when there was none."""
 
     schema_version: Literal[1]
+    catalog: CatalogEntry | None
     coverage: CoverageEntry
     dflint: str
     errors: list[ErrorEntry]
@@ -134,6 +143,7 @@ def document(report: Report) -> LintDocument:
     coverage = report.coverage
     return LintDocument(
         schema_version=1,
+        catalog=_catalog(report.catalog),
         coverage=CoverageEntry(
             not_analysed=[
                 NotAnalysedEntry(well_formed(piece.file), piece.line, well_formed(piece.reason))
@@ -162,6 +172,12 @@ def document(report: Report) -> LintDocument:
         runners=[_folder(folder, runner) for folder, runner in report.runners],
         suppressed=report.suppressed,
     )
+
+
+def _catalog(use: CatalogUse | None) -> CatalogEntry | None:
+    if use is None:
+        return None
+    return CatalogEntry(well_formed(use.file), [well_formed(reason) for reason in use.incomplete], use.pg_version)
 
 
 def _place(finding: Finding) -> tuple[str, int, int, str]:

@@ -35,8 +35,11 @@ def coverage_line(report: Report) -> str:
     """How much was understood, run by what and judged for which server, in one line."""
     files = count(len(report.files), "file")
     if report.replayed:
-        files += f" ({count(report.replayed, 'earlier file')} replayed)"
+        how = "replayed" if report.catalog is None else "not judged"
+        files += f" ({count(report.replayed, 'earlier file')} {how})"
     version = f"PostgreSQL {report.pg_version}{' (assumed)' if report.pg_version_assumed else ''}"
+    if report.catalog is not None:
+        version += f" with {report.catalog.file}"
     return "; ".join((_understood(report.coverage, files), _runners(report), version))
 
 

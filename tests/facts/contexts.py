@@ -28,6 +28,9 @@ class NoKnowledge:
     def locks(self, context: Context) -> tuple[tuple[Name, str], ...]:
         return ()
 
+    def refusal(self, context: Context) -> Effect | None:
+        return None
+
 
 def public(name: str) -> Name:
     return Name("public", name)

@@ -1,0 +1,129 @@
+"""How well replaying a migration history offline gives the schema that the server has after running it.
+
+    python bench/replay.py [--verbose] FOLDER...
+
+Every history below the folders is run on a scratch server, statement by statement as its runner sends them, and
+replayed. Where every statement runs, the two catalogs are compared fact by fact; each difference is printed. What a
+replay cannot know is not compared: sizes, extension members, and what SQL that was made up at run time did. A history
+with a statement that the server refuses is named with the reason, and left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections import Counter
+from pathlib import Path
+
+import psycopg
+
+from dflint.app.discovery import History, discover
+from dflint.app.effects import known_facts
+from dflint.app.loading import load_file
+from dflint.catalog.reader import read_catalog
+from dflint.history.fold import Fold
+from dflint.model.catalog import Catalog
+from dflint.model.errors import DflintError
+from dflint.plugin.manager import Plugins, load
+from dflint.postgres import start_server
+from dflint.sql.libpg_query import load_library
+from dflint.sql.parse import Parser
+
+sys.path.insert(0, str(Path(__file__).parent))
+from differences import differences
+
+
+class Refused(Exception):
+    """The server refuses a statement of the history."""
+
+
+async def run(history: History, parser: Parser, dsn: str, version: int) -> tuple[Catalog, Catalog]:
+    """The catalogs after the history: replayed and live."""
+    fold = Fold(
+        runner=history.runner,
+        version=version,
+        knowledge=known_facts(),
+        catalog=Catalog(basis="replay"),
+        from_the_start=True,
+    )
+    connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
+    async with connection:
+        await connection.execute("SET client_min_messages = error")
+        for path in history.files:
+            file = load_file(history, path)
+            if file.source is None:
+                raise Refused(f"{path}: {file.error}")
+            text = file.source.text
+            parsed = parser.parse(text, file.cut.sections)
+            fold.begin_change()
+            for _ in fold.file(text, file.cut.sections, parsed):
+                pass
+            for section, statements in zip(file.cut.sections, parsed, strict=True):
+                if section.direction != "up":
+                    continue
+                texts = [text[statement.start : statement.end].strip().rstrip(b";") for statement in statements]
+                try:
+                    await send([sql for sql in texts if sql], connection, wrapped=section.wrapping != "none")
+                except psycopg.errors.ActiveSqlTransaction:
+                    await send([sql for sql in texts if sql], connection, wrapped=False)
+                except psycopg.Error as error:
+                    raise Refused(f"{path}: {str(error).splitlines()[0]}") from None
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as reader:
+        return fold.catalog, await read_catalog(reader)
+
+
+async def send(texts: list[bytes], connection: psycopg.AsyncConnection, *, wrapped: bool) -> None:
+    """Send the statements of a section, in one transaction where the runner wraps them."""
+    if wrapped:
+        await connection.execute("BEGIN")
+    try:
+        for sql in texts:
+            await connection.execute(sql)
+    except psycopg.Error:
+        await connection.execute("ROLLBACK")
+        raise
+    if wrapped:
+        await connection.execute("COMMIT")
+
+
+async def main() -> int:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--verbose", action="store_true")
+    parser.add_argument("folders", nargs="+")
+    options = parser.parse_args()
+    plugins = Plugins()
+    reader = Parser(load_library())
+    sources = [load(reference) for reference in plugins.sources().values()]
+    ran, totals, different = 0, Counter(), Counter()
+    async with start_server(settings={"max_locks_per_transaction": "1024"}) as server:
+        for folder in options.folders:
+            for history in discover((folder,), sources, None, lambda _error: None):
+                if not history.files:
+                    continue
+                name = os.path.relpath(history.directory.real)
+                database = f"h{ran + len(totals) + sum(different.values())}_{abs(hash(name)) % 10**8}"
+                await server.create_database(database)
+                try:
+                    replayed, live = await run(history, reader, server.dsn(database), server.major)
+                except (Refused, DflintError) as error:
+                    if options.verbose:
+                        print(f"not run   {name} ({history.runner.name}, {len(history.files)} files): {error}")
+                    continue
+                ran += 1
+                agreed, found = differences(replayed, live)
+                totals["agreed"] += agreed
+                totals["different"] += len(found)
+                share = 100 * agreed / max(1, agreed + len(found))
+                print(f"{share:6.2f} %  {name} ({history.runner.name}, {len(history.files)} files, {agreed} facts)")
+                for line in found:
+                    print("          ", line)
+                    different[line.split(" ", 1)[0]] += 1
+    share = 100 * totals["agreed"] / max(1, totals.total())
+    print(f"{ran} histories, {totals['agreed']} facts agree, {totals['different']} differ: {share:.2f} %")
+    return 0 if ran and not totals["different"] else 1
+
+
+if __name__ == "__main__":
+    raise SystemExit(asyncio.run(main()))

@@ -1,0 +1,136 @@
+"""The use case of ``dflint effects``: what each statement of a text will do to the server."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator, Sequence
+from functools import cache, partial
+from itertools import groupby
+
+import msgspec
+from msgspec.structs import replace
+
+from dflint.app.request import NEWEST_VERSION
+from dflint.facts.effects import Facts
+from dflint.facts.passes import in_passes
+from dflint.facts.statement import statement_effects
+from dflint.history.fold import Fold
+from dflint.history.foresight import foresee
+from dflint.model.catalog import Catalog
+from dflint.model.context import Context
+from dflint.model.effect import EffectsDocument, SqlSpan, StatementEffects
+from dflint.model.errors import InputError
+from dflint.model.migration import Runner, Section, Span, Statement
+from dflint.model.session import Session
+from dflint.plugin.manager import Plugins
+from dflint.rulebook.compile import Rulebook
+from dflint.sql.libpg_query import load_library
+from dflint.sql.parse import Parser, text_start
+from dflint.sql.source_text import SourceText
+
+
+def predict(
+    source: str | bytes, catalog: Catalog, *, version: int, session: Session | None = None, path: str = "<sql>"
+) -> list[StatementEffects]:
+    """What each statement of a plain SQL text will do.
+
+    Statement n is judged against the catalog and session that statements 1 to n-1 leave.
+
+    Args:
+        source: the text.
+        catalog: what exists before.
+        version: major version of the server.
+        session: settings in force before; None: none is known.
+        path: how the text is called in answers.
+
+    Raises:
+        SourceError: the text is no UTF-8, or holds a NUL byte.
+    """
+    text = SourceText(path, source.encode() if isinstance(source, str) else source)
+    section = Section("up", Span(0, len(text.text)))
+    parsed = _parser().parse(text.text, [section])[0]
+    statements = [replace(statement, operations=in_passes(statement.operations)) for statement in parsed]
+    fold = Fold(runner=Runner("psql"), version=version, knowledge=known_facts(), catalog=catalog)
+    return list(_effects(fold, text, section, statements, session))
+
+
+def predict_file(path: str, snapshot: str | None, *, version: int | None) -> EffectsDocument:
+    """What each statement of a file will do.
+
+    Args:
+        path: of the file; ``-`` is standard input.
+        snapshot: path of the snapshot of what exists before; None: nothing is known.
+        version: major version of the server; None: that of the snapshot, else the newest known.
+
+    Raises:
+        DflintError: a file cannot be read or is no snapshot.
+    """
+    source = sys.stdin.buffer.read() if path == "-" else _content(path)
+    catalog = Catalog() if snapshot is None else _loaded(snapshot)
+    major = version or catalog.version or NEWEST_VERSION
+    statements = predict(source, catalog, version=major, path="<stdin>" if path == "-" else path)
+    return EffectsDocument(schema_version=1, pg_version=major, statements=tuple(statements))
+
+
+def _loaded(snapshot: str) -> Catalog:
+    from dflint.catalog.snapshot_file import load
+
+    return load(_content(snapshot))
+
+
+def _content(path: str) -> bytes:
+    try:
+        with open(path, "rb") as stream:
+            return stream.read()
+    except OSError as error:
+        raise InputError(f"it cannot be read: {error.strerror}", file=path) from error
+
+
+def encode(found: EffectsDocument) -> bytes:
+    """The document as JSON: keys sorted, but for ``schema_version``, which comes first."""
+    rest = msgspec.json.encode({"pg_version": found.pg_version, "statements": found.statements}, order="sorted")
+    return b'{"schema_version":%d,%b\n' % (found.schema_version, rest[1:])
+
+
+def schema() -> bytes:
+    """The document's JSON Schema (2020-12), as it is kept in ``docs/schemas``."""
+    described = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "The JSON document of dflint effects, version 1",
+        **msgspec.json.schema(EffectsDocument),
+    }
+    return msgspec.json.format(msgspec.json.encode(described), indent=2) + b"\n"
+
+
+def _effects(
+    fold: Fold, text: SourceText, section: Section, statements: Sequence[Statement], session: Session | None
+) -> Iterator[StatementEffects]:
+    contexts = fold.file(text.text, [section], [statements], session=session)
+    for index, group in groupby(map(_foreseeing, contexts), key=lambda context: context.statement.index):
+        # The effects of an operation are worked out while the catalog is as it finds it; contexts keep theirs.
+        own = list(group)
+        if index < len(statements):
+            yield statement_effects(own, text.path, span_of(text, statements[index]))
+
+
+def _foreseeing(context: Context) -> Context:
+    context.foresee = cache(partial(foresee, context))
+    return context
+
+
+def span_of(text: SourceText, statement: Statement) -> SqlSpan:
+    """Where a statement stands, without the blanks and comments before it."""
+    start = text_start(text.text, statement)
+    body = text.text[start : statement.end].rstrip()
+    return SqlSpan(*text.position(start), *text.position(start + len(body)))
+
+
+@cache
+def known_facts() -> Facts:
+    """The facts that come with dflint."""
+    return Rulebook.load(checks=Plugins().checks()).facts
+
+
+@cache
+def _parser() -> Parser:
+    return Parser(load_library())

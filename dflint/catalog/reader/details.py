@@ -1,0 +1,187 @@
+"""Owners, comments, privileges, members of extensions and dependencies."""
+
+from __future__ import annotations
+
+from typing import Any, Final, NamedTuple
+
+from immutables import Map
+
+from dflint.catalog.reader import identities as of
+from dflint.catalog.reader.constraints import ConstraintRows
+from dflint.catalog.reader.identities import Identities
+from dflint.catalog.reader.names import FIRST_USER_OID, PG_CLASS, PG_NAMESPACE, PG_TYPE, Names
+from dflint.catalog.reader.session import SQL, ReaderSession, Row, oid_array
+from dflint.catalog.reader.triggers import AttachedRows
+from dflint.model.catalog import Dependency, Details
+
+_COMMENTS: Final = SQL(
+    "SELECT classoid, objoid, objsubid, description FROM pg_catalog.pg_description WHERE objoid >= %s"
+)
+_SCHEMAS: Final = SQL(
+    """
+    SELECT n.oid, n.nspowner,
+           nullif(n.nspacl, coalesce(i.initprivs, pg_catalog.acldefault('n', n.nspowner)))::pg_catalog.text[]
+    FROM pg_catalog.pg_namespace n
+    LEFT JOIN pg_catalog.pg_init_privs i
+      ON i.classoid = 'pg_catalog.pg_namespace'::pg_catalog.regclass AND i.objoid = n.oid
+    """
+)
+#: Parts of relations that other rows name by OID.
+_PARTS: Final = SQL(
+    """
+    SELECT 2604::pg_catalog.oid, d.oid, d.adrelid, a.attname FROM pg_catalog.pg_attrdef d
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.oid >= %s
+    UNION ALL
+    SELECT 2618, r.oid, r.ev_class, r.rulename FROM pg_catalog.pg_rewrite r WHERE r.oid >= %s
+    """
+)
+#: What containment says is left out: what a table's own parts (indexes, constraints, defaults, triggers) need of it,
+#: row types and array types, schemas, and the server's own triggers of foreign keys.
+_DEPENDENCIES: Final = SQL(
+    """
+    SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype FROM pg_catalog.pg_depend
+    WHERE objid >= %s AND deptype <> 'e' AND refclassid <> {schemas}
+      AND NOT (classid = {classes} AND refclassid IN ({classes}, {constraints}))
+      AND NOT (classid IN ({triggers}, {policies}) AND refclassid IN ({classes}, {constraints}))
+      AND NOT (classid = {types} AND refclassid = {classes} AND deptype = 'i')
+      AND NOT (classid = {constraints} AND refclassid = {classes} AND deptype = 'a')
+      AND NOT (classid = {defaults} AND refclassid = {classes} AND deptype IN ('a', 'i'))
+    """
+).format(
+    schemas=SQL("2615"),
+    classes=SQL("1259"),
+    constraints=SQL("2606"),
+    triggers=SQL("2620"),
+    policies=SQL("3256"),
+    types=SQL("1247"),
+    defaults=SQL("2604"),
+)
+_ELEMENTS: Final = SQL("SELECT oid, typelem, typrelid FROM pg_catalog.pg_type WHERE oid = ANY (%s::pg_catalog.oid[])")
+
+
+class DetailRows(NamedTuple):
+    """What the server says of them."""
+
+    comments: list[Row]
+    schemas: list[Row]
+    parts: list[Row]
+    dependencies: list[Row]
+    elements: dict[int, tuple[int, int]]
+
+
+async def read_details(session: ReaderSession) -> DetailRows:
+    """The rows of all user objects."""
+    comments = await session.fetch_or_note("comments", _COMMENTS, (FIRST_USER_OID,))
+    schemas = await session.fetch_or_note("owners of schemas", _SCHEMAS)
+    dependencies = await session.fetch_or_note("dependencies", _DEPENDENCIES, (FIRST_USER_OID,))
+    parts: list[Row] = []
+    if any(row[0] in (of.PG_ATTRDEF, of.PG_REWRITE) for row in dependencies):
+        parts = await session.fetch_or_note("defaults and rules", _PARTS, (FIRST_USER_OID, FIRST_USER_OID))
+    wanted = sorted({row[4] for row in dependencies if row[3] == PG_TYPE})
+    elements = await session.fetch_or_note("array types", _ELEMENTS, (oid_array(wanted),)) if wanted else []
+    return DetailRows(
+        comments,
+        schemas,
+        parts,
+        dependencies,
+        {oid: (element, relation) for oid, element, relation in elements},
+    )
+
+
+class DetailBuilder:
+    """Collects details; whoever reads objects of some kind tells it their owners and privileges."""
+
+    def __init__(self, names: Names, identities: Identities) -> None:
+        self.names = names
+        self.identities = identities
+        self._owners: dict[str, str] = {}
+        self._privileges: dict[str, tuple[str, ...]] = {}
+        self._fast_defaults: dict[str, bool] = {}
+        # Parts of relations, whose need of their own relation containment says.
+        self._part_of: dict[tuple[int, int], int] = {}
+
+    def owned(self, identity: str | None, owner: int, privileges: list[str] | None = None) -> None:
+        """Note owner (0 for none) and privileges of an object."""
+        if identity is None:
+            return
+        if owner:
+            self._owners[identity] = self.names.role(owner)
+        if privileges:
+            self._privileges[identity] = tuple(sorted(privileges))
+
+    def fast_default(self, column: str | None) -> None:
+        """Note a column whose value in old rows is kept in the catalog."""
+        if column is not None:
+            self._fast_defaults[column] = True
+
+    def add_parts(self, rows: DetailRows, constraints: ConstraintRows, attached: AttachedRows) -> None:
+        """Note what parts of relations are called."""
+        identities = self.identities
+        for catalog, oid, relation, name in rows.parts:
+            self._part_of[catalog, oid] = relation
+            if catalog == of.PG_ATTRDEF:
+                identities.add_part(catalog, oid, "default", relation, name)
+            elif name == "_RETURN":
+                # A view needs what the rule that makes it a view needs.
+                view = identities.get(PG_CLASS, relation)
+                if view is not None:
+                    identities.note(catalog, oid, view)
+            else:
+                identities.add_part(catalog, oid, "rule", relation, name)
+        for row in constraints.others:
+            kind = "fk" if row[3] == "f" else "constraint"
+            identities.add_part(of.PG_CONSTRAINT, row[0], kind, row[1], row[2])
+            if kind == "constraint":
+                self._part_of[of.PG_CONSTRAINT, row[0]] = row[1]
+        for row in attached.triggers:
+            identities.add_part(of.PG_TRIGGER, row[0], "trigger", row[1], row[2])
+        for row in attached.policies:
+            identities.add_part(of.PG_POLICY, row[0], "policy", row[1], row[2])
+
+    def build(self, rows: DetailRows) -> Details:
+        """The details."""
+        for oid, owner, privileges in rows.schemas:
+            name = self.names.schemas.get(oid, "pg_")
+            if not name.startswith("pg_") and name != "information_schema":
+                self.owned(self.identities.get(PG_NAMESPACE, oid), owner, privileges)
+        members: dict[str, str] = {}
+        for (catalog, oid), extension in self.names.members.items():
+            identity = self.identities.get(catalog, oid)
+            if identity is not None:
+                members[identity] = extension
+        return Details(
+            owners=Map(self._owners),
+            comments=Map(self._comments(rows)),
+            privileges=Map(self._privileges),
+            extension_members=Map(members),
+            fast_defaults=Map(self._fast_defaults),
+            dependencies=Map(self._dependencies(rows)),
+        )
+
+    def _comments(self, rows: DetailRows) -> dict[str, str]:
+        found: dict[str, str] = {}
+        for catalog, oid, number, text in rows.comments:
+            identity = self.identities.get(catalog, oid, number)
+            if identity is not None and (catalog, oid) not in self.names.members:
+                found[identity] = text
+        return found
+
+    def _dependencies(self, rows: DetailRows) -> dict[str, tuple[Dependency, ...]]:
+        get, elements, part_of = self.identities.get, rows.elements, self._part_of
+        listed: dict[str, set[Dependency]] = {}
+        for catalog, oid, number, other_catalog, other_oid, other_number, kind in rows.dependencies:
+            dependent = get(catalog, oid, number)
+            if dependent is None or (other_catalog == PG_CLASS and part_of.get((catalog, oid)) == other_oid):
+                continue
+            referenced = get(other_catalog, other_oid, other_number)
+            if referenced is None and other_catalog == PG_TYPE:
+                referenced = self._of_type(other_oid, elements)
+            if referenced is not None and referenced != dependent:
+                listed.setdefault(dependent, set()).add(Dependency(dependent, referenced, kind))
+        return {dependent: tuple(sorted(found)) for dependent, found in listed.items()}
+
+    def _of_type(self, oid: int, elements: dict[int, tuple[int, int]]) -> str | None:
+        """What an array type or a row type stands for."""
+        element, relation = elements.get(oid, (0, 0))
+        found: Any = self.identities.get(PG_CLASS, relation) if relation else None
+        return found or (self.identities.get(PG_TYPE, element) if element else None)

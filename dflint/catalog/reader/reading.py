@@ -1,0 +1,76 @@
+"""Reading the catalog of a live server."""
+
+from __future__ import annotations
+
+import gc
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import psycopg
+from msgspec.structs import replace
+
+from dflint.catalog.reader.building import CatalogBuilder
+from dflint.catalog.reader.changes import changed, state
+from dflint.catalog.reader.fetching import read_rows
+from dflint.catalog.reader.session import ReaderSession, reader_session
+from dflint.catalog.reader.texts import Texts, parser_library
+from dflint.model.catalog import Catalog
+
+#: How often a schema that changes while it is read is read again.
+_ATTEMPTS: Final = 3
+
+#: Milliseconds to wait for a lock on one of the system's own catalogs.
+_LOCK_MS: Final = 200
+
+_CHANGED: Final = "the schema changed while it was read"
+
+
+async def read_catalog(
+    connection: psycopg.AsyncConnection[Any], *, timeout_ms: int = 30_000, schemas: Collection[str] | None = None
+) -> Catalog:
+    """The catalog of the database that ``connection`` is connected to.
+
+    It reads PostgreSQL's own catalogs only, which every role may do, in short read-only transactions. It waits for
+    no lock longer than a moment: what somebody has locked ACCESS EXCLUSIVE is read as far as that goes, and the
+    catalog then is incomplete and says so.
+
+    Args:
+        connection: outside a transaction; it is given back as it was.
+        timeout_ms: for each query.
+        schemas: the schemas to read; None for all but the system's own. With a choice of schemas the catalog is open:
+            what is not in it is unknown.
+
+    Raises:
+        InputError: the connection is in a transaction, or the server is older than 13.
+        ParserUnavailable: the parser's library cannot be loaded.
+        psycopg.Error: the connection is lost, or not even the first queries could be answered.
+    """
+    texts = Texts(parser_library())
+    async with reader_session(connection, timeout_ms=timeout_ms, lock_ms=_LOCK_MS) as session:
+        catalog = Catalog.unknown()
+        for _ in range(_ATTEMPTS):
+            before = await state(session)
+            session.incomplete.clear()
+            catalog = await _read_once(session, texts, schemas)
+            if not await changed(session, before):
+                return catalog
+        return replace(catalog, incomplete=(*catalog.incomplete, _CHANGED))
+
+
+async def _read_once(session: ReaderSession, texts: Texts, schemas: Collection[str] | None) -> Catalog:
+    rows = await read_rows(session, texts, schemas)
+    with _without_collecting():
+        return CatalogBuilder(session, texts, rows).build()
+
+
+@contextmanager
+def _without_collecting() -> Iterator[None]:
+    """Rows and values have no cycles; looking for some among hundreds of thousands takes longer than making them."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()

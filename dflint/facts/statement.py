@@ -1,0 +1,186 @@
+"""From the effects of a statement's operations to the effects of the statement: roles become relations."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from msgspec import Struct
+
+from dflint.facts.role_steps import has_file
+from dflint.facts.roles import relations_of
+from dflint.facts.subjects import names_existing, relation_name
+from dflint.model.catalog import UNKNOWN, Catalog, Index, Relation, Table, View
+from dflint.model.catalog import Sequence as SequenceRelation
+from dflint.model.context import Context
+from dflint.model.effect import Conflicts, Effect, FactUse, Refusal, SqlSpan, StatementEffects, TransactionUse
+from dflint.model.locks import blocks_reads, blocks_writes, stronger
+from dflint.model.names import Identity, Name
+from dflint.model.operations.base import Opaque
+
+
+def statement_effects(contexts: Sequence[Context], file: str, span: SqlSpan) -> StatementEffects:
+    """The effects of one statement.
+
+    Args:
+        contexts: of its operations, in the order in which the server works them off; each sees the catalog that the
+            ones before it left.
+        file: where it stands.
+        span: where in the file.
+    """
+    before = contexts[0].catalog if contexts else Catalog()
+    found = _Found(before)
+    for context in contexts:
+        found.add(context)
+    locks = {identity: mode for identity, mode in sorted(found.locks.items())}
+    return StatementEffects(
+        file=file,
+        line=span.line,
+        sql_span=span,
+        operations=tuple(
+            context.operation.kind for context in sorted(contexts, key=lambda each: each.operation.clause)
+        ),
+        locks=locks,
+        rewrites=tuple(sorted(found.rewrites)),
+        scans=tuple(sorted(found.scans)),
+        index_rebuilds=tuple(sorted(found.rebuilds)),
+        transaction=found.transaction,
+        refused_by_server=found.refusal,
+        waits_for=tuple(sorted(found.waits_for)),
+        leftover_on_timeout=found.leftover,
+        conflicts_with=Conflicts(
+            any(map(blocks_reads, locks.values())), any(map(blocks_writes, locks.values())), bool(locks)
+        ),
+        rests_on=tuple(found.facts.values()),
+        unknown=tuple(found.unknown),
+        invalidates_prepared=found.invalidates_prepared,
+        lock_count=len(locks),
+    )
+
+
+Wanted = Callable[[Relation, Catalog], bool]
+
+
+class _Found(Struct):
+    """What the operations so far do."""
+
+    before: Catalog
+    locks: dict[str, str] = {}
+    rewrites: set[str] = set()
+    scans: set[str] = set()
+    rebuilds: set[str] = set()
+    transaction: TransactionUse = "allowed"
+    refusal: Refusal | None = None
+    waits_for: set[str] = set()
+    leftover: str | None = None
+    facts: dict[str, FactUse] = {}
+    unknown: dict[str, None] = {}
+    invalidates_prepared: bool = False
+
+    def add(self, context: Context) -> None:
+        """Add one operation."""
+        if self.refusal is None and (refused := context.knowledge.refusal(context)) is not None:
+            self._refuse(refused)
+        if _does_nothing(context):
+            return
+        effect = context.effect
+        for lock in effect.locks:
+            for identity in self._identities(lock.role, context):
+                held = self.locks.get(identity)
+                self.locks[identity] = lock.mode if held is None else stronger(held, lock.mode)
+        self._add_files(effect, context)
+        if effect.transaction != "allowed" and self.transaction != "refused":
+            self.transaction = effect.transaction
+        if effect.refused and self.refusal is None:
+            self._refuse(effect)
+        if effect.transaction == "refused" and context.transaction.open and self.refusal is None:
+            self.refusal = Refusal("25001", f"it cannot run in a transaction: {context.transaction.reason}")
+        self.waits_for.update(effect.waits_for)
+        self.leftover = self.leftover or effect.leftover_on_timeout or None
+        for fact in effect.facts:
+            self.facts[fact] = FactUse(fact, effect.confidence)
+        self.unknown.update(dict.fromkeys(effect.unknown))
+        self._doubt(context)
+        self.invalidates_prepared = self.invalidates_prepared or effect.invalidates_prepared
+
+    def _refuse(self, effect: Effect) -> None:
+        self.refusal = Refusal(effect.refused, effect.note or "PostgreSQL does not allow this")
+        for fact in effect.facts:
+            self.facts[fact] = FactUse(fact, effect.confidence)
+
+    def _doubt(self, context: Context) -> None:
+        """Name what the catalog does not show of the relation that the operation is about."""
+        operation, catalog = context.operation, context.catalog
+        if isinstance(operation, Opaque):
+            if operation.rejected:
+                self.refusal = Refusal("42601", operation.reason)
+                self.unknown.clear()
+            else:
+                self.unknown[f"what it does: {operation.reason}"] = None
+            return
+        self.unknown.update(dict.fromkeys(catalog.incomplete))
+        name = None if catalog.closed else relation_name(context)
+        if name is not None and not operation.kind.startswith("create_table"):
+            relation = catalog.relation(name)
+            if relation is UNKNOWN or (isinstance(relation, Table) and not relation.complete):
+                self.unknown[f"the definition of {name}, its indexes, and what depends on it"] = None
+
+    def _add_files(self, effect: Effect, context: Context) -> None:
+        for roles, happens, found in (
+            (effect.rewritten, _has_heap, self.rewrites),
+            (effect.scanned, _has_heap, self.scans),
+            (effect.rebuilt, _has_index_file, self.rebuilds),
+        ):
+            for role in roles:
+                found.update(self._identities(role, context, happens))
+        for value, what in (
+            (effect.rewrite, "whether it rewrites a table"),
+            (effect.scan, "whether it reads a table from end to end"),
+            (effect.index_rebuild, "whether it builds an index"),
+        ):
+            if value is None and not effect.unknown:
+                self.unknown[what] = None
+
+    def _identities(self, role: str, context: Context, wanted: Wanted | None = None) -> Iterable[str]:
+        """The printed identities of the relations of that role that existed before the statement."""
+        before, now = self.before, context.catalog
+        for name in relations_of(role, context):
+            relation = now.relations.get(name)
+            if relation is None and now.relation(name) is None:
+                continue
+            if before is not now and before.relations.get(name) is None and (
+                before.closed or isinstance(relation, (Index, SequenceRelation))
+            ):
+                continue
+            if wanted is None or relation is None or wanted(relation, now):
+                found = identity_of(name, relation if relation is not None else before.relations.get(name))
+                if found is not None:
+                    yield found
+
+
+def _does_nothing(context: Context) -> bool:
+    """IF EXISTS, and there is no such thing."""
+    return bool(getattr(context.operation, "if_exists", False)) and names_existing(context) is False
+
+
+def identity_of(name: Name, relation: Relation | None) -> str | None:
+    """The printed identity of a relation, None for composite types; one of which nothing is known is taken for a table."""
+    kind = "table"
+    if isinstance(relation, Table):
+        kind = "table" if relation.foreign_server is None else "foreign_table"
+    elif isinstance(relation, Index):
+        kind = "index"
+    elif isinstance(relation, View):
+        kind = "materialized_view" if relation.materialized else "view"
+    elif isinstance(relation, SequenceRelation):
+        kind = "sequence"
+    elif relation is not None:
+        return None
+    return str(Identity(kind, (name.schema or "public", name.name)))
+
+
+def _has_heap(relation: Relation, catalog: Catalog) -> bool:
+    return not isinstance(relation, (Index, SequenceRelation)) and has_file(relation, catalog)
+
+
+def _has_index_file(relation: Relation, catalog: Catalog) -> bool:
+    return isinstance(relation, Index) and has_file(relation, catalog)
