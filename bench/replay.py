@@ -13,26 +13,24 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import sys
 from collections import Counter
-from pathlib import Path
 
+import msgspec
 import psycopg
 
 from dflint.app.discovery import History, discover
 from dflint.app.effects import known_facts
 from dflint.app.loading import load_file
+from dflint.catalog.comparing import differences
 from dflint.catalog.reader import read_catalog
 from dflint.history.fold import Fold
 from dflint.model.catalog import Catalog
 from dflint.model.errors import DflintError
+from dflint.model.names import Name
 from dflint.plugin.manager import Plugins, load
 from dflint.postgres import start_server
 from dflint.sql.libpg_query import load_library
 from dflint.sql.parse import Parser
-
-sys.path.insert(0, str(Path(__file__).parent))
-from differences import differences
 
 
 class Refused(Exception):
@@ -88,6 +86,18 @@ async def send(texts: list[bytes], connection: psycopg.AsyncConnection, *, wrapp
         await connection.execute("COMMIT")
 
 
+def _facts(value: object) -> int:
+    """How many single facts a catalog, or a part of one, states."""
+    if isinstance(value, Catalog):
+        maps = (value.relations, value.types, value.routines, value.schemas, value.extensions, value.publications)
+        return sum(_facts(item) for objects in maps for item in objects.values())
+    if isinstance(value, msgspec.Struct):
+        return sum(_facts(getattr(value, field)) for field in value.__struct_fields__)
+    if isinstance(value, tuple) and not isinstance(value, Name):
+        return sum(map(_facts, value))
+    return 1
+
+
 async def main() -> int:
     parser = argparse.ArgumentParser()
     parser.add_argument("--verbose", action="store_true")
@@ -96,14 +106,16 @@ async def main() -> int:
     plugins = Plugins()
     reader = Parser(load_library())
     sources = [load(reference) for reference in plugins.sources().values()]
-    ran, totals, different = 0, Counter(), Counter()
+    ran, tried = 0, 0
+    totals: Counter[str] = Counter()
     async with start_server(settings={"max_locks_per_transaction": "1024"}) as server:
         for folder in options.folders:
             for history in discover((folder,), sources, None, lambda _error: None):
                 if not history.files:
                     continue
                 name = os.path.relpath(history.directory.real)
-                database = f"h{ran + len(totals) + sum(different.values())}_{abs(hash(name)) % 10**8}"
+                tried += 1
+                database = f"history_{tried}"
                 await server.create_database(database)
                 try:
                     replayed, live = await run(history, reader, server.dsn(database), server.major)
@@ -112,16 +124,19 @@ async def main() -> int:
                         print(f"not run   {name} ({history.runner.name}, {len(history.files)} files): {error}")
                     continue
                 ran += 1
-                agreed, found = differences(replayed, live)
-                totals["agreed"] += agreed
+                found = differences(replayed, live)
+                facts = max(_facts(live), len(found), 1)
+                totals["facts"] += facts
                 totals["different"] += len(found)
-                share = 100 * agreed / max(1, agreed + len(found))
-                print(f"{share:6.2f} %  {name} ({history.runner.name}, {len(history.files)} files, {agreed} facts)")
-                for line in found:
-                    print("          ", line)
-                    different[line.split(" ", 1)[0]] += 1
-    share = 100 * totals["agreed"] / max(1, totals.total())
-    print(f"{ran} histories, {totals['agreed']} facts agree, {totals['different']} differ: {share:.2f} %")
+                doubts = f"; the replay says: {'; '.join(replayed.incomplete)}" if found and replayed.incomplete else ""
+                print(
+                    f"{100 * (1 - len(found) / facts):6.2f} %  {name} ({history.runner.name}, "
+                    f"{len(history.files)} files, {facts} facts){doubts}"
+                )
+                for one in found:
+                    print(f"           {one.what} {one.path}: replay {one.one!s:.100} | server {one.other!s:.100}")
+    share = 100 * (1 - totals["different"] / max(1, totals["facts"]))
+    print(f"{ran} histories, {totals['facts']} facts, {totals['different']} differ: {share:.3f} % agree")
     return 0 if ran and not totals["different"] else 1
 
 
