@@ -19,11 +19,13 @@ _VOLATILITY = frozenset({"volatile", "stable", "immutable"})
 def create_routine(draft: Draft, operation: CreateRoutine) -> None:
     """CREATE [OR REPLACE] FUNCTION or PROCEDURE: one overload for each list of input types."""
     name = draft.creation_name(operation.target)
+    parameters = tuple([_with_plain_type(draft, parameter) for parameter in operation.parameters])
+    returns = operation.returns
     routine = Routine(
         name,
         kind=operation.routine,
-        parameters=operation.parameters,
-        returns=operation.returns,
+        parameters=parameters,
+        returns=_returned(parameters) if returns is None else _plain_type(draft, returns),
         language=operation.language,
         volatility=operation.volatility,
         strict=operation.strict,
@@ -35,13 +37,39 @@ def create_routine(draft: Draft, operation: CreateRoutine) -> None:
         inlined=operation.inlined,
     )
     known = draft.routines.get(name) or ()
-    same = find(known, input_types(operation.parameters))
+    same = find(known, input_types(parameters))
     if same is None:
         draft.put_routines(name, (*known, routine))
     elif operation.or_replace and same.kind == routine.kind:
         draft.put_routines(name, tuple([routine if old is same else old for old in known]))
     else:
         raise Refused
+
+
+def _with_plain_type(draft: Draft, parameter: Parameter) -> Parameter:
+    plain = _plain_type(draft, parameter.type)
+    return parameter if plain is parameter.type else replace(parameter, type=plain)
+
+
+def _plain_type(draft: Draft, kind: Type) -> Type:
+    """What the server keeps of a type in a signature: ``table.column%TYPE`` is the column's type of that moment."""
+    if not kind.reference or kind.name.schema is None:
+        return kind
+    schema, _, table = kind.name.schema.rpartition(".")
+    relation = draft.known(draft.resolve(Name(schema or None, table)))
+    columns = (relation.columns or ()) if isinstance(relation, Table | View) else ()
+    for column in columns:
+        if column.name == kind.name.name and column.type is not None:
+            return replace(column.type, modifiers=(), setof=kind.setof)
+    return kind
+
+
+def _returned(parameters: tuple[Parameter, ...]) -> Type | None:
+    """What a function without RETURNS gives back: its output parameter, or a record of several."""
+    out = [parameter.type for parameter in parameters if parameter.mode in ("out", "inout")]
+    if len(out) > 1:
+        return Type(Name("pg_catalog", "record"))
+    return out[0] if out else None
 
 
 def input_types(parameters: tuple[Parameter, ...]) -> tuple[Type, ...]:

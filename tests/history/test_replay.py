@@ -409,6 +409,21 @@ TRIGGER = CreateTrigger(target=T, name="tr", function=Name(None, "f"), for_each_
 FUNCTION = CreateRoutine(target=Name(None, "f"))
 
 
+def test_signatures_keep_what_the_server_keeps() -> None:
+    catalog = replayed(
+        "create table t (id bigint, name varchar(32));"
+        "create function f(i t.id%type, n public.t.name%type) returns t.id%type language sql as 'select 1::bigint';"
+        "create function one(out a int) language sql as 'select 1';"
+        "create function two(a int, out b text, out c int) language sql as $$select 'x', 1$$;"
+    )
+    f, one, two = ((catalog.routines[Name("public", name)] or ())[0] for name in ("f", "one", "two"))
+    assert [str(parameter.type.name) for parameter in f.parameters] == ["pg_catalog.int8", "pg_catalog.varchar"]
+    assert f.parameters[1].type.modifiers == ()
+    assert f.returns == Type(Name("pg_catalog", "int8"))
+    assert one.returns == Type(Name("pg_catalog", "int4"))
+    assert two.returns == Type(Name("pg_catalog", "record"))
+
+
 def test_triggers_follow_their_function_and_go_with_it() -> None:
     catalog = applied([CreateTable(target=T), FUNCTION, TRIGGER])
     renamed = applied([RenameObject(target=Name(None, "f"), object_kind="function", new_name="g")], catalog)
