@@ -17,6 +17,7 @@ from dflint.app.loading import LoadedFile, applied_files, load_file, wanted_file
 from dflint.app.outcome import Outcome, Settings
 from dflint.app.outcome_cache import OutcomeCache, program_signature
 from dflint.app.request import NEWEST_VERSION, LintRequest
+from dflint.model import user_cache
 from dflint.model.errors import ConfigError, DflintError, InputError
 from dflint.model.finding import NotAnalysed, ReadError, Report
 from dflint.plugin.manager import BUILT_IN, Plugins, load
@@ -136,7 +137,7 @@ class Run:
 
 def _cache_place(request: LintRequest, plugins: Plugins, settings: Settings) -> tuple[str | None, bytes]:
     """Where outcomes are kept, and what all of them depend on."""
-    where = cache.directory()
+    where = user_cache.directory()
     if where is None or not request.cache or request.plugins or request.checks:
         # What a project's own code depends on cannot be known.
         return None, b""

@@ -53,17 +53,6 @@ def _modules(folder: str) -> list[str]:
         return []
 
 
-def directory() -> str | None:
-    """Dflint's directory for caches; None when the user has none."""
-    home = os.environ.get("XDG_CACHE_HOME") or ""
-    if not os.path.isabs(home):
-        if sys.platform == "win32":
-            home = os.environ.get("LOCALAPPDATA", "")
-        else:
-            home = os.path.join(os.path.expanduser("~"), "Library/Caches" if sys.platform == "darwin" else ".cache")
-    return os.path.join(home, "dflint") if os.path.isabs(home) else None
-
-
 def read(where: str | None, signed: bytes) -> Content | None:
     """The content cached under that signature; None when there is none."""
     if where is None:

@@ -9,6 +9,7 @@ from dflint.facts.effects import Facts
 from dflint.facts.placeholders import Placeholders
 from dflint.facts.vocabulary import vocabulary
 from dflint.facts.when import When, compile_when
+from dflint.model import user_cache
 from dflint.model.context import Check, Context, Hit
 from dflint.model.effect import Basis, Confidence
 from dflint.model.errors import ConfigError, nearest
@@ -90,7 +91,7 @@ class Rulebook:
         """
         checks = checks or {}
         files = rule_files((built_in_rules(), *paths))
-        where = cache.directory() if cached == "" else cached
+        where = user_cache.directory() if cached == "" else cached
         signed = cache.signature(files, checks)
         content = cache.read(where, signed)
         if content is None:
