@@ -11,6 +11,7 @@ import msgspec
 from msgspec.structs import replace
 
 from dflint.app.request import NEWEST_VERSION
+from dflint.app.snapshot_files import open_snapshot
 from dflint.facts.effects import Facts
 from dflint.facts.passes import in_passes
 from dflint.facts.statement import statement_effects
@@ -27,6 +28,7 @@ from dflint.rulebook.compile import Rulebook
 from dflint.sql.libpg_query import load_library
 from dflint.sql.parse import Parser, text_start
 from dflint.sql.source_text import SourceText
+from dflint.trace.trace_file import is_trace
 
 
 def predict(
@@ -66,16 +68,30 @@ def predict_file(path: str, snapshot: str | None, *, version: int | None) -> Eff
         DflintError: a file cannot be read or is no snapshot.
     """
     source = sys.stdin.buffer.read() if path == "-" else _content(path)
-    catalog = Catalog() if snapshot is None else _loaded(snapshot)
+    catalog = Catalog() if snapshot is None else open_snapshot(snapshot).load()
     major = version or catalog.version or NEWEST_VERSION
+    if is_trace(source):
+        recorded_effects = tuple(_recorded(source, path, catalog, major))
+        return EffectsDocument(schema_version=1, pg_version=major, statements=recorded_effects)
     statements = predict(source, catalog, version=major, path="<stdin>" if path == "-" else path)
     return EffectsDocument(schema_version=1, pg_version=major, statements=tuple(statements))
 
 
-def _loaded(snapshot: str) -> Catalog:
-    from dflint.catalog.snapshot_file import load
+def _recorded(source: bytes, path: str, catalog: Catalog, version: int) -> Iterator[StatementEffects]:
+    """What the statements of a trace do, each in the transaction it ran in."""
+    from dflint.app.recorded import recorded
 
-    return load(_content(snapshot))
+    text, cut = recorded(path, source)
+    parsed = [
+        [replace(statement, operations=in_passes(statement.operations)) for statement in statements]
+        for statements in _parser().parse(text.text, cut.sections)
+    ]
+    fold = Fold(runner=Runner("trace"), version=version, knowledge=known_facts(), catalog=catalog)
+    contexts = fold.file(text.text, cut.sections, parsed)
+    for _, group in groupby(map(_foreseeing, contexts), key=lambda context: context.statement):
+        own = list(group)
+        if own[0].statement.operations:
+            yield statement_effects(own, text.path, span_of(text, own[0].statement))
 
 
 def _content(path: str) -> bytes:

@@ -14,6 +14,7 @@ from dflint.model.migration import Section, Span, Wire
 from dflint.model.trace import Trace, TracedStatement, TracedTransaction
 from dflint.plugin.sources import Sections
 from dflint.sql.source_text import SourceText
+from dflint.trace.labels import first_name, last_name
 from dflint.trace.trace_file import load
 
 _STRING = re.compile(rb'"(?:[^"\\]|\\.)*"')
@@ -93,17 +94,16 @@ class _Units:
     """Which transactions begin a new migration: each is a change of its own, as a file is."""
 
     def __init__(self, trace: Trace) -> None:
-        self._labels = {transaction.label for transaction in trace.transactions}
         self._by_file = bool(trace.files)
         self._last: str | None = None
 
     def begins(self, transaction: TracedTransaction) -> bool:
         """Whether a migration begins with this transaction; asked in order."""
-        last, self._last = self._last, transaction.label
-        if self._by_file:
-            return last != transaction.label
-        # A runner writes down that a migration ran when it is over.
-        return last is not None
+        last, label = self._last, transaction.label
+        self._last = label
+        if last is None or label is None:
+            return last is not label
+        return last != label if self._by_file else last_name(last) != first_name(label)
 
 
 class _Builder:

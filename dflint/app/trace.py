@@ -9,7 +9,6 @@ from functools import partial
 
 from msgspec import Struct
 from msgspec.structs import replace
-from psycopg.conninfo import conninfo_to_dict
 
 from dflint.app.discovery import History, discover
 from dflint.app.effects import predict
@@ -23,11 +22,12 @@ from dflint.model.session import Session
 from dflint.model.trace import Trace, TracedTransaction
 from dflint.plugin.manager import Plugins, load
 from dflint.plugin.sources import Source
-from dflint.postgres import Server, connect, printable, start_server
+from dflint.postgres import Server, start_server
 from dflint.postgres.providers import with_plugins
 from dflint.sql.libpg_query import load_library
 from dflint.sql.parse import Parser
 from dflint.trace.fill import fill
+from dflint.trace.given_database import refuse_unless_empty
 from dflint.trace.record import record
 from dflint.trace.rerun import Rerun
 from dflint.trace.schema_load import load_schema
@@ -154,7 +154,8 @@ class _Run:
         transactions: list[TracedTransaction] = []
         async with self._server(recording=False) as server:
             if request.database is not None:
-                await _check_expendable(server.dsn(), expendable=request.expendable)
+                if not request.expendable:
+                    await refuse_unless_empty(server.dsn())
                 await self._fill(server.dsn())
             base = await self._base(server)
             for number, history in enumerate(histories):
@@ -183,6 +184,7 @@ class _Run:
         extra = [load(reference) for reference in self._plugins.servers().values()]
         if request.database is None:
             self._say("starting a scratch server")
+            _forget_other_servers()
         async with start_server(
             request.pg_version,
             dsn=request.database,
@@ -285,9 +287,8 @@ class _Run:
         async with Rerun.on(dsn, predict=predicting, read_catalog=read_catalog) as rerun:
             for transaction in transactions:
                 if stop and done and done[-1].outcome == "failed":
-                    self._remarks.append(
-                        f"{len(transactions) - len(done)} transactions after the one that failed were not run"
-                    )
+                    left = len(transactions) - len(done)
+                    self._remarks.append(f"transactions after the one that failed, which were not run: {left}")
                     break
                 done.append(await rerun.run(transaction))
         return done
@@ -309,22 +310,7 @@ def _read(path: str) -> bytes:
         raise SourceError(f"the file cannot be read: {error.strerror}", file=path) from error
 
 
-_USED = """
-select n.nspname || '.' || c.relname from pg_class c join pg_namespace n on n.oid = c.relnamespace
-where n.nspname not in ('pg_catalog', 'information_schema') and n.nspname !~ '^pg_toast' limit 1
-"""
-
-
-async def _check_expendable(dsn: str, *, expendable: bool) -> None:
-    """Refuse to run migrations in a database that holds something, unless the user said that it may be changed."""
-    if expendable:
-        return
-    async with await connect(dsn, autocommit=True) as connection:
-        cursor = await connection.execute(_USED.encode())
-        row = await cursor.fetchone()
-    if row is not None:
-        name = conninfo_to_dict(dsn).get("dbname") or "it"
-        raise InputError(
-            f"{printable(dsn)} is not empty ({row[0]}), and trace runs the migrations there",
-            remedy=f"leave --db out to use a scratch server, or say --expendable when {name} may be changed and lost",
-        )
+def _forget_other_servers() -> None:
+    """Take libpq's variables out of this process: a service, say, would lead to another server than the scratch one."""
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]

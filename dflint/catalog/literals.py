@@ -50,6 +50,8 @@ def _interval(text: str) -> str:
 
 
 def _timestamp(text: str) -> str:
+    if text.strip().lower() == "epoch":
+        text = "1970-01-01"
     try:
         found = datetime.fromisoformat(text.strip())
     except ValueError:

@@ -7,15 +7,22 @@ differ in nothing but casts have the same one.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Final
 
 from dflint.catalog.literals import LITERALS
-from dflint.model.expressions import Expr, Type
+from dflint.model.expressions import Expr, ExprKind, Type
 from dflint.model.names import Name
 
+_DATE: Final = re.compile(r"\d{4}-\d\d-\d\d")
+#: An array of plain elements, printed without blanks.
+_ARRAY: Final = re.compile(r"\{[^\"{}]*\}")
+_BLANKS: Final = re.compile(r"\s*,\s*")
 _NOT_DISTINCT: Final = "= not distinct"
 _DISTINCT: Final = Name(None, "= distinct")
+#: Comparisons of rows, and what connects those of their parts.
+_ROWS: Final[dict[str, ExprKind]] = {"=": "and", "<>": "or"}
 _TRUE, _FALSE = "true", "false"
 
 
@@ -50,6 +57,13 @@ def _constant(expr: Expr, _args: tuple[Expr, ...]) -> Expr:
     # A number may be printed as a string with a cast; a bit string stays one.
     if isinstance(expr.value, bool):
         return Expr("constant", value=_TRUE if expr.value else _FALSE)
+    if isinstance(expr.value, str) and _DATE.match(expr.value):
+        # Compared with a timestamp, a date is printed as one.
+        return Expr("constant", value=LITERALS["timestamptz"](expr.value))
+    if isinstance(expr.value, str) and _ARRAY.fullmatch(expr.value):
+        return Expr("constant", value=_BLANKS.sub(",", expr.value))
+    if isinstance(expr.value, str) and expr.value[:1] in ("{", "["):
+        return Expr("constant", value=LITERALS["jsonb"](expr.value))
     bits = expr.name is not None and expr.name.name == "bits"
     return Expr("constant", value=expr.value.lstrip("b") if bits and isinstance(expr.value, str) else expr.value)
 
@@ -73,6 +87,9 @@ def _operator(expr: Expr, args: tuple[Expr, ...]) -> Expr:
         return Expr("not", args=(Expr("operator", _DISTINCT, args),))
     if name.name in ("= any", "<> all") and len(args) == 2 and args[1].kind == "array":
         return _in_list(Name(None, name.name.partition(" ")[0]), (args[0], *args[1].args))
+    if name.name in _ROWS and [arg.kind for arg in args] == ["row", "row"] and len(args[0].args) == len(args[1].args):
+        pairs = zip(args[0].args, args[1].args, strict=True)
+        return Expr(_ROWS[name.name], args=tuple([Expr("operator", name, pair) for pair in pairs]))
     if name.name == "-" and len(args) == 1 and args[0].kind == "constant" and isinstance(args[0].value, str):
         return Expr("constant", value="-" + args[0].value)
     return Expr("operator", name, args)

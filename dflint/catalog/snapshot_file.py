@@ -51,14 +51,15 @@ def dump(catalog: Catalog) -> tuple[bytes, bytes]:
     Raises:
         SnapshotError: an object cannot be written, for an expression in it is nested too deeply.
     """
-    things = [pair for family in layout().families for pair in family.items(catalog)]
-    # What is said of one identity stands together, the object first.
-    things.sort(key=_place)
-    start = _header(catalog)
-    rest = b",".join([b"\n" + _line(identity, thing) for identity, thing in things]) + _END
-    root = _root(start, rest)
-    schema = b'%b,"hash":"%b","objects":[%b' % (start, root, rest)
-    return schema, dump_statistics(things, root.decode())
+    with _no_garbage_collection():
+        things = [pair for family in layout().families for pair in family.items(catalog)]
+        # What is said of one identity stands together, the object first.
+        things.sort(key=_place)
+        start = _header(catalog)
+        rest = b",".join([b"\n" + _line(identity, thing) for identity, thing in things]) + _END
+        root = _root(start, rest)
+        schema = b'%b,"hash":"%b","objects":[%b' % (start, root, rest)
+        return schema, dump_statistics(things, root.decode())
 
 
 def _place(pair: tuple[str, Any]) -> tuple[str, bool]:
@@ -156,14 +157,14 @@ def read_header(schema: bytes) -> Header:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Values have no cycles; looking for some among a million new ones would cost more than reading them."""
+    """Values have no cycles; looking for some among a million of them would cost more than the work itself."""
     enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         if enabled:
-            # What was read stays, as a rule: no collection has to look at it.
+            # What there is now stays, as a rule: no collection has to look at it.
             gc.freeze()
             gc.enable()
 

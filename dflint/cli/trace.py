@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from typing import Any
@@ -172,8 +173,12 @@ def _offer_report(traced: Trace, file: str) -> None:
     from dflint.trace.bug_report import bug_reports
 
     text = bug_reports(traced)
-    if text:
-        beside = f"{file.removesuffix('.json').removesuffix('.dflint')}.bugs.md"
+    beside = f"{file.removesuffix('.json').removesuffix('.dflint')}.bugs.md"
+    if not text:
+        # One of an earlier trace would be taken for this one's.
+        with contextlib.suppress(OSError):
+            os.unlink(beside)
+    else:
         terminal.write(text, beside)
         terminal.say(f"{beside} has what dflint's authors need to know; read it before you send it: it shows your SQL")
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from dflint.facts import role_steps, subjects
+from dflint.facts.dependents import dependents_beside, subject_identities
 from dflint.facts.condition import BOOL, NUMBER, TEXT, TEXTS, Condition
 from dflint.model.catalog import UNKNOWN, CompositeType, Index, Sequence, Table, Unknown, View
 from dflint.model.context import Context
@@ -119,8 +120,11 @@ def target_in_use(context: Context) -> bool:
     if context.foresee is None or getattr(context.operation, "cascade", False):
         return False
     column = subjects.column_name(context)
-    exists = subjects.names_existing(context) is True and (column is None or subjects.column(context) is not None)
-    return exists and not context.foresee().touched
+    if subjects.names_existing(context) is not True or (column is not None and subjects.column(context) is None):
+        return False
+    touched = context.foresee().touched
+    going = frozenset(touched if column is None else ())
+    return not touched or dependents_beside(context, subject_identities(context), going)
 
 
 def owner_same(context: Context) -> Answer:

@@ -193,6 +193,13 @@ def column_referenced(context: Context) -> Answer:
     return False if context.catalog.closed else UNKNOWN
 
 
+def column_domain(context: Context) -> Answer:
+    """The new type (ADD COLUMN) is a domain."""
+    new = getattr(context.operation, "column", None)
+    found = subjects.domain(context, new.type) if isinstance(new, Column) and new.type is not None else None
+    return UNKNOWN if found is UNKNOWN else found is not None
+
+
 def column_constrained_domain(context: Context) -> Answer:
     """The new type (ADD COLUMN, ALTER TYPE) is a domain with constraints."""
     operation = context.operation
@@ -260,6 +267,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("column.primary_key", BOOL, column_primary_key, _CONSTRAINTS),
     Condition("column.foreign_key", BOOL, column_foreign_key, _CONSTRAINTS),
     Condition("column.referenced", BOOL, column_referenced, "which foreign keys refer to {table}.{column}"),
+    Condition("column.domain", BOOL, column_domain, "what the type {type} is"),
     Condition("column.constrained_domain", BOOL, column_constrained_domain, "what the type {type} is"),
     Condition(
         "constraint.old_kind",

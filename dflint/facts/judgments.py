@@ -5,6 +5,7 @@ from __future__ import annotations
 from dflint.facts.condition import BOOL, Condition
 from dflint.facts.predicates import predicate
 from dflint.facts.proofs import (
+    default_partition_excluded,
     not_null_proven,
     partition_bound_proven,
     partition_default_exists,
@@ -33,6 +34,9 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("partition.bound_proven", BOOL, partition_bound_proven, "the constraints of {partition}"),
     Condition("partition.keys_missing", BOOL, partition_keys_missing, "the foreign keys of {target} and {partition}"),
     Condition("partition.indexes_missing", BOOL, partition_indexes_missing, "the indexes of {target} and {partition}"),
+    Condition(
+        "default_partition.excluded", BOOL, default_partition_excluded, "the constraints of the default partition"
+    ),
     Condition("partition.default_exists", BOOL, partition_default_exists, "whether {parent} has a default partition"),
     Condition(
         "predicate",

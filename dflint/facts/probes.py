@@ -24,7 +24,7 @@ class Probe(Struct, frozen=True, omit_defaults=True):
         setup: run and committed before, in a session of its own.
         settings: of the session that runs ``sql``.
         before: run in the same transaction before ``sql``.
-        teardown: one statement, run when the database of the probe is gone: what it left in the cluster.
+        teardown: one statement, run afterwards: removes what would outlive the database of the probe.
         error: SQLSTATE with which the server refuses it; by major where that differs, "" where it succeeds.
         note: why this form is here.
         place: file and line.

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dflint.facts import subjects
+from dflint.facts.implication import claims, excludes_bound, implies_bound
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.expressions import Expr
 from dflint.model.names import Name
-from dflint.model.schema import Column, Constraint, PartitionBound, PartitionKey
+from dflint.model.schema import Column, Constraint, IndexElement, PartitionBound, PartitionKey
 
 Answer = bool | Unknown
 
@@ -47,6 +48,11 @@ def primary_key_proven(context: Context) -> Answer:
     if False in answers:
         return False
     return UNKNOWN if UNKNOWN in answers or not answers else True
+
+
+def proves_not_null(context: Context, table: Table, column: str) -> bool:
+    """Whether the table is known to hold no null in that column when the context's operation looks."""
+    return _proven(table, column, _dropped_beside(context))
 
 
 def _proven(table: Table, column: str, dropped: frozenset[str]) -> bool:
@@ -170,63 +176,48 @@ def partition_bound_proven(context: Context) -> Answer:
 
 
 def _bound_implied(child: Table, key: PartitionKey, bound: PartitionBound) -> Answer:
+    parts = _checked_parts(child)
+    mentioned = {name for element in key.elements for name in _columns_of(element)}
+    if bound.kind in ("hash", "default") or not any(mentioned.intersection(part.columns()) for part in parts):
+        return False if child.complete else UNKNOWN  # nothing speaks of the key
     column = key.elements[0].column if len(key.elements) == 1 else None
-    if column is None or bound.kind in ("hash", "default"):
+    if column is None:
         return UNKNOWN
-    parts = [
+    proven = implies_bound(claims(parts, column), bound)
+    if not _proven(child, column, frozenset()):
+        return False if child.complete else UNKNOWN
+    return UNKNOWN if proven is None else proven
+
+
+def _checked_parts(table: Table) -> list[Expr]:
+    """The conjuncts of the table's valid CHECKs."""
+    return [
         part
-        for constraint in child.constraints
+        for constraint in table.constraints
         if constraint.kind == "check" and constraint.validated and constraint.enforced
         for part in _conjuncts(constraint.expression)
     ]
-    if not any(column in part.columns() for part in parts):
-        return False if child.complete else UNKNOWN  # nothing speaks of the key
-    null_excluded = _proven(child, column, frozenset())
-    if bound.kind == "list":
-        return _list_implied(parts, column, bound, null_excluded)
-    return _range_implied(parts, column, bound, null_excluded)
 
 
-def _range_implied(parts: list[Expr], column: str, bound: PartitionBound, not_null: bool) -> Answer:
-    lower, upper = bound.lower[0] if bound.lower else None, bound.upper[0] if bound.upper else None
-    low = lower is None or any(_compares(part, column, ">=", lower) for part in parts)
-    high = upper is None or any(_compares(part, column, "<", upper) for part in parts)
-    if low and high and not_null:
-        return True
-    # A narrower check would do as well; comparing constants of any type is the server's business.
-    return False if not not_null and low and high else UNKNOWN
+def _columns_of(element: IndexElement) -> Iterable[str]:
+    if element.column is not None:
+        return (element.column,)
+    return element.expression.columns() if element.expression is not None else ()
 
 
-def _list_implied(parts: list[Expr], column: str, bound: PartitionBound, not_null: bool) -> Answer:
-    wanted = {_constant(value) for value in bound.values}
-    for part in parts:
-        if part.kind == "in" and _is_column(part.args[0], column):
-            held = {_constant(value) for value in part.args[1:]}
-        elif part.kind == "operator" and part.name is not None and part.name.name == "=" and len(part.args) == 2:
-            if not _is_column(part.args[0], column):
-                continue
-            held = {_constant(part.args[1])}
-        else:
-            continue
-        if None not in held and held <= wanted:
-            return not_null
-    return UNKNOWN
-
-
-def _compares(part: Expr, column: str, operator: str, value: Expr) -> bool:
-    if part.kind != "operator" or part.name is None or len(part.args) != 2:
+def default_partition_excluded(context: Context) -> Answer:
+    """A new partition's bound cannot hold any row of the default partition: valid CHECKs of that say so."""
+    bound, parent_name = getattr(context.operation, "bound", None), _parent_name(context)
+    if parent_name is None or not isinstance(bound, PartitionBound):
         return False
-    flipped = {">=": "<=", "<": ">"}[operator]
-    left, right = part.args
-    if part.name.name == operator and _is_column(left, column):
-        return _constant(right) is not None and _constant(right) == _constant(value)
-    if part.name.name == flipped and _is_column(right, column):
-        return _constant(left) is not None and _constant(left) == _constant(value)
-    return False
-
-
-def _constant(expr: Expr) -> str | None:
-    """A constant's text, casts taken off; None for anything else."""
-    while expr.kind == "cast" and expr.args:
-        expr = expr.args[0]
-    return str(expr.value) if expr.kind == "constant" else None
+    parent, name = context.catalog.table(parent_name), default_partition(context, parent_name)
+    found = context.catalog.table(name) if isinstance(name, Name) else None
+    if not isinstance(parent, Table) or not isinstance(found, Table) or parent.partition_by is None:
+        return UNKNOWN if UNKNOWN in (parent, name) else False
+    elements = parent.partition_by.elements
+    column = elements[0].column if len(elements) == 1 else None
+    parts = _checked_parts(found)
+    if column is None or not any(column in part.columns() for part in parts):
+        return False
+    excluded = excludes_bound(claims(parts, column), bound)
+    return UNKNOWN if excluded is None else excluded

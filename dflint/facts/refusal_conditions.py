@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
-from dflint.facts import subjects
-from dflint.facts.condition import BOOL, Condition
-from dflint.model.catalog import UNKNOWN, Index, Table, Unknown
+from dflint.facts import role_steps, subjects
+from dflint.facts.condition import BOOL, TEXTS, Condition
+from dflint.facts.dependents import users_of_column
+from dflint.model.catalog import UNKNOWN, Index, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.names import Name
 from dflint.model.schema import Column, Constraint
@@ -77,6 +78,28 @@ def _of_column(context: Context, test: Callable[[Table, Column], bool]) -> Answe
     if isinstance(table, Table) and isinstance(column, Column):
         return test(table, column)
     return UNKNOWN if UNKNOWN in (table, column) else False
+
+
+def column_users(context: Context) -> tuple[str, ...]:
+    """What uses the existing column, here or in children, beside indexes, constraints, defaults and statistics:
+    `view`, `rule`, `policy`, `trigger`, `generated`, `function`.
+    """
+    name, column = subjects.table_name(context), subjects.column_name(context)
+    if not isinstance(name, Name) or column is None:
+        return ()
+    family = role_steps.tree((name,), context.catalog)
+    return tuple(dict.fromkeys(user for table in family for user in users_of_column(context, table, column)))
+
+
+def target_row_type_used(context: Context) -> Answer:
+    """Columns of other tables have the table's row type."""
+    name = subjects.table_name(context)
+    if not isinstance(name, Name):
+        return UNKNOWN if name is UNKNOWN else False
+    for user in context.catalog.users_of_type.get(name, ()):
+        if isinstance(context.catalog.relations.get(user), Table):
+            return True
+    return False if context.catalog.closed else UNKNOWN
 
 
 def column_system(context: Context) -> bool:
@@ -213,6 +236,122 @@ def schema_exists(context: Context) -> Answer:
     return UNKNOWN if found is UNKNOWN else found is not None
 
 
+def new_column_taken(context: Context) -> Answer:
+    """RENAME COLUMN: there is a column of the new name."""
+    table, name = subjects.table(context), getattr(context.operation, "new_name", None)
+    if not isinstance(table, Table) or name is None:
+        return UNKNOWN if table is UNKNOWN else False
+    found = table.column(name)
+    return UNKNOWN if found is UNKNOWN else found is not None
+
+
+def index_attached(context: Context) -> Answer:
+    """The index (DROP INDEX, …) is attached to one of the partitioned table."""
+    found = None if context.operation.target is None else context.relation(context.operation.target)
+    if isinstance(found, Index):
+        return bool(found.parents)
+    return UNKNOWN if found is UNKNOWN else False
+
+
+def index_referenced(context: Context) -> Answer:
+    """The index (DROP INDEX) is the one that a foreign key relies on."""
+    found = None if context.operation.target is None else context.relation(context.operation.target)
+    if not isinstance(found, Index):
+        return UNKNOWN if found is UNKNOWN else False
+    return found.unique and _relied_on(context, found.table, [each.column for each in found.elements])
+
+
+def constraint_in_use(context: Context) -> Answer:
+    """Foreign keys refer to the columns of the key constraint that the operation names."""
+    found, name = subjects.named_constraint(context), subjects.table_name(context)
+    if not isinstance(found, Constraint) or not isinstance(name, Name):
+        return UNKNOWN if found is UNKNOWN else False
+    return found.kind in ("primary_key", "unique") and _relied_on(context, name, found.columns)
+
+
+def _relied_on(context: Context, table: Name, columns: Sequence[str | None]) -> bool:
+    """Whether a foreign key refers to just these columns, and no other unique index of the table has them."""
+    for other in context.catalog.dependents_of.get(table, ()):
+        relation = context.catalog.relations.get(other)
+        for key in relation.constraints if isinstance(relation, Table) else ():
+            if key.references != table:
+                continue
+            wanted = key.referenced_columns or _primary_key(context, table)
+            if sorted(wanted) == sorted(filter(None, columns)):
+                return True
+    return False
+
+
+def _primary_key(context: Context, table: Name) -> tuple[str, ...]:
+    found = context.catalog.table(table)
+    constraints = found.constraints if isinstance(found, Table) else ()
+    return next((constraint.columns for constraint in constraints if constraint.kind == "primary_key"), ())
+
+
+def truncate_referenced_beside(context: Context) -> Answer:
+    """TRUNCATE: foreign keys of tables that the statement does not empty refer to the table."""
+    target = subjects.relation_name(context)
+    if target is None:
+        return False
+    emptied = set[Name]()
+    for operation in context.statement.operations:
+        if operation.kind == "truncate" and operation.target is not None:
+            emptied.update(role_steps.tree((context.resolve(operation.target),), context.catalog))
+    own = tuple(role_steps.tree((target,), context.catalog))
+    if any(other not in emptied for other in role_steps.referencing(own, context.catalog)):
+        return True
+    return False if context.catalog.closed else UNKNOWN
+
+
+def refresh_possible(context: Context) -> Answer:
+    """REFRESH … CONCURRENTLY: the materialized view has a unique index without predicate on plain columns."""
+    target = subjects.relation_name(context)
+    if target is None or context.catalog.relation(target) is UNKNOWN:
+        return UNKNOWN
+    return any(
+        index.unique and index.valid and index.where is None and all(each.column is not None for each in index.elements)
+        for index in subjects.indexes(context, target)
+    )
+
+
+def refresh_populated(context: Context) -> Answer:
+    """The materialized view has been filled."""
+    found = None if context.operation.target is None else context.relation(context.operation.target)
+    return found.populated if isinstance(found, View) else UNKNOWN if found is UNKNOWN else True
+
+
+def cluster_marked(context: Context) -> Answer:
+    """CLUSTER without an index: one is marked."""
+    found = subjects.table(context)
+    if isinstance(found, Table):
+        return found.clustered_on is not None
+    return UNKNOWN
+
+
+def cluster_index_fits(context: Context) -> Answer:
+    """CLUSTER: the index is complete and of an ordered kind."""
+    table, name = subjects.table_name(context), getattr(context.operation, "index", None)
+    if not isinstance(table, Name) or name is None:
+        return True
+    found = context.catalog.relation(Name(table.schema, name))
+    if not isinstance(found, Index):
+        return UNKNOWN
+    return found.where is None and found.valid and found.method in ("btree", "gist")
+
+
+def persistence_mixed_keys(context: Context) -> Answer:
+    """SET LOGGED or UNLOGGED: a foreign key would connect a permanent table with an unlogged one the wrong way."""
+    table, logged = subjects.table(context), context.operation.kind == "set_logged"
+    if not isinstance(table, Table):
+        return UNKNOWN if table is UNKNOWN else False
+    beside = role_steps.referenced if logged else role_steps.referencing
+    others = [name for name in beside((table.name,), context.catalog) if name != table.name]
+    if (table.persistence == "permanent") is logged:
+        return False
+    wanted = "unlogged" if logged else "permanent"
+    return any(isinstance(each := context.catalog.table(name), Table) and each.persistence == wanted for name in others)
+
+
 CONDITIONS: tuple[Condition, ...] = (
     Condition("new_name.taken", BOOL, new_name_taken, "whether the new name is free"),
     Condition("schema.exists", BOOL, schema_exists, "whether the schema exists"),
@@ -223,11 +362,23 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("primary_key.exists", BOOL, primary_key_exists, "whether {table} has a primary key"),
     Condition("key.lacks_partition_column", BOOL, key_lacks_partition_column, "the partition key of {table}"),
     Condition("columns.exist", BOOL, named_columns_exist, "the columns of {table}"),
+    Condition("column.users", TEXTS, column_users, "what uses {table}.{column}"),
+    Condition("target.row_type_used", BOOL, target_row_type_used, "what uses the row type of {table}"),
     Condition("column.system", BOOL, column_system, catalog=False),
-    Condition("column.inherited", BOOL, column_inherited, "whether {table}.{column} comes from a parent"),
+    Condition("column.comes_from_parent", BOOL, column_inherited, "whether {table}.{column} comes from a parent"),
     Condition("column.partition_key", BOOL, column_partition_key, "the partition key of {table}"),
     Condition("column.replica_identity", BOOL, column_replica_identity, "the replica identity of {table}"),
     Condition("constraint.exists", BOOL, constraint_exists, "whether {table} has a constraint {name}"),
     Condition("constraint.name_taken", BOOL, constraint_name_taken, "the constraints of {table}"),
+    Condition("constraint.in_use", BOOL, constraint_in_use, "which foreign keys refer to {table}"),
+    Condition("new_column.taken", BOOL, new_column_taken, "the columns of {table}"),
+    Condition("index.attached", BOOL, index_attached, "whether {target} belongs to an index of a partitioned table"),
+    Condition("index.referenced", BOOL, index_referenced, "whether a foreign key relies on {target}"),
+    Condition("truncate.referenced_beside", BOOL, truncate_referenced_beside, "which foreign keys refer to {target}"),
+    Condition("refresh.possible", BOOL, refresh_possible, "the indexes of {target}"),
+    Condition("refresh.populated", BOOL, refresh_populated, "whether {target} is populated"),
+    Condition("cluster.marked", BOOL, cluster_marked, "whether an index of {table} is marked"),
+    Condition("cluster.index_fits", BOOL, cluster_index_fits, "what the index {index} is"),
+    Condition("persistence.mixed_keys", BOOL, persistence_mixed_keys, "the foreign keys of {table}"),
     Condition("constraint.comes_from_parent", BOOL, constraint_inherited, "whether constraint {name} is inherited"),
 )

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from dflint.facts import role_steps, subjects
+from dflint.facts import object_roles, role_steps, subjects
 from dflint.facts.column_indexes import converted_indexes, indexes_of_column
+from dflint.facts.dependents import Removed, identities_of, removed_with, subject_identities
 from dflint.facts.foreign_key_checks import checked_keys, default_sequences
 from dflint.facts.proofs import default_partition
+from dflint.facts.unproven import to_check, without_column
 from dflint.model.catalog import Relation, Sequence, Table, View
 from dflint.model.context import Context
 from dflint.model.dependencies import sequence_argument
@@ -74,7 +76,8 @@ def _referenced(context: Context) -> Iterable[Name]:
     found = subjects.referenced_names(context)
     if found:
         return found
-    return tuple(dict.fromkeys(key.references for key in foreign_keys(context) if key.references is not None))
+    keys = (key for key in foreign_keys(context) if key.enforced)
+    return tuple(dict.fromkeys(key.references for key in keys if key.references is not None))
 
 
 def foreign_keys(context: Context) -> list[Constraint]:
@@ -98,6 +101,10 @@ def _ends_keys(operation: Operation) -> bool:
 
 def _referencing(context: Context) -> Iterable[Name]:
     """tables with foreign keys to the target (and the column the operation is about)"""
+    return _with_keys_to_target(context, lambda key: key.enforced)
+
+
+def _with_keys_to_target(context: Context, wanted: Callable[[Constraint], bool]) -> Iterable[Name]:
     target = subjects.relation_name(context)
     column = subjects.column_name(context)
     if target is None:
@@ -109,6 +116,7 @@ def _referencing(context: Context) -> Iterable[Name]:
         and name != target
         and any(
             key.kind == "foreign_key"
+            and wanted(key)
             and key.references == target
             and (column is None or not key.referenced_columns or column in key.referenced_columns)
             for key in relation.constraints
@@ -286,6 +294,33 @@ def _family(context: Context) -> Iterable[Name]:
     return (*_table(context), *_children(context))
 
 
+def _lacking(context: Context) -> Iterable[Name]:
+    """the table and its children, as far as they do not have the column of ADD COLUMN yet"""
+    return without_column(context, _family(context))
+
+
+def _to_check(context: Context) -> Iterable[Name]:
+    """the table and its children, as far as the constraint (or NOT NULL) has to be checked against their rows"""
+    return to_check(context, _family(context))
+
+
+def _rechecked(context: Context) -> Iterable[Name]:
+    """tables referenced by valid foreign keys on the column"""
+    keys = (key for key in foreign_keys(context) if key.validated and key.enforced)
+    return dict.fromkeys(key.references for key in keys if key.references is not None)
+
+
+def _unenforced(context: Context) -> Iterable[Name]:
+    """tables referenced by foreign keys on the column (or the one named) that are NOT ENFORCED"""
+    keys = (key for key in foreign_keys(context) if not key.enforced)
+    return dict.fromkeys(key.references for key in keys if key.references is not None)
+
+
+def _rechecking(context: Context) -> Iterable[Name]:
+    """tables with valid foreign keys to the column"""
+    return _with_keys_to_target(context, lambda key: key.validated and key.enforced)
+
+
 def _new(_context: Context) -> Iterable[Name]:
     """relations that the statement makes: they had no lock, no file and no name before"""
     return ()
@@ -336,13 +371,24 @@ def _owner_table(context: Context) -> Iterable[Name]:
 
 def _dropped(context: Context) -> Iterable[Name]:
     """relations that exist no more when the operation is done: with CASCADE whatever depends on the target"""
-    return _foreseen(context, lambda old, new: new is None)
+    gone = _foreseen(context, lambda _old, new: new is None)
+    if context.foresee is None or not context.catalog.details.dependencies:
+        return gone
+    return dict.fromkeys((*gone, *sorted(_removed(context).dropped)))
 
 
 def _loses(context: Context) -> Iterable[Name]:
     """tables and views that stay, but lose a column, constraint, default, trigger, rule or policy with what is dropped"""
-    target = context.target
-    return (name for name in _foreseen(context, _has_lost) if name != target)
+    losing = _foreseen(context, _has_lost)
+    if context.foresee is not None and context.catalog.details.dependencies:
+        losing = (*losing, *sorted(_removed(context).losing))
+    return dict.fromkeys(losing)
+
+
+def _removed(context: Context) -> Removed:
+    gone = _foreseen(context, lambda _old, new: new is None)
+    start = [*subject_identities(context), *(text for name in gone for text in identities_of(context.catalog, name))]
+    return removed_with(context, start)
 
 
 def _foreseen(context: Context, wanted: Callable[[Relation, Relation | None], bool]) -> Iterable[Name]:
@@ -385,11 +431,17 @@ def _converted_indexes(context: Context) -> Iterable[Name]:
 
 
 _BASES: Mapping[str, Base] = {
+    **object_roles.BASES,
     "target": _target,
     "table": _table,
     "family": _family,
     "children": _children,
     "partitions": _partitions,
+    "lacking": _lacking,
+    "to_check": _to_check,
+    "rechecked": _rechecked,
+    "rechecking": _rechecking,
+    "unenforced": _unenforced,
     "indexes": _indexes,
     "index": _index,
     "column_indexes": _column_indexes,

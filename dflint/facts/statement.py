@@ -51,7 +51,7 @@ def statement_effects(contexts: Sequence[Context], file: str, span: SqlSpan) -> 
             any(map(blocks_reads, locks.values())), any(map(blocks_writes, locks.values())), bool(locks)
         ),
         rests_on=tuple(found.facts.values()),
-        unknown=tuple(found.unknown),
+        unknown=() if found.refusal is not None else tuple(found.unknown),
         invalidates_prepared=found.invalidates_prepared,
         lock_count=len(locks),
     )
@@ -80,9 +80,10 @@ class _Found(Struct):
         """Add one operation."""
         if self.refusal is None and (refused := context.knowledge.refusal(context)) is not None:
             self._refuse(refused)
-        if _does_nothing(context):
-            return
         effect = context.effect
+        if _does_nothing(context):
+            self.transaction = effect.transaction if self.transaction != "refused" else self.transaction
+            return
         for lock in effect.locks:
             for identity in self._identities(lock.role, context):
                 held = self.locks.get(identity)

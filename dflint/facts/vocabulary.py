@@ -4,14 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dflint.facts import circumstances, columns, judgments, refusal_conditions
+from dflint.facts import circumstances, columns, judgments, object_conditions, refusal_conditions
 from dflint.facts.condition import Condition
 from dflint.model.locks import MODES
 
 
 def vocabulary() -> Mapping[str, Condition]:
     """All named conditions by name."""
-    table = (*circumstances.CONDITIONS, *columns.CONDITIONS, *judgments.CONDITIONS, *refusal_conditions.CONDITIONS)
+    table = (
+        *circumstances.CONDITIONS,
+        *columns.CONDITIONS,
+        *judgments.CONDITIONS,
+        *refusal_conditions.CONDITIONS,
+        *object_conditions.CONDITIONS,
+    )
     return {condition.name: condition for condition in table}
 
 

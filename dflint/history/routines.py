@@ -25,7 +25,7 @@ def create_routine(draft: Draft, operation: CreateRoutine) -> None:
         name,
         kind=operation.routine,
         parameters=parameters,
-        returns=_returned(parameters) if returns is None else _plain_type(draft, returns),
+        returns=_returned(operation.routine, parameters) if returns is None else _plain_type(draft, returns),
         language=operation.language,
         volatility=operation.volatility,
         strict=operation.strict,
@@ -64,10 +64,10 @@ def _plain_type(draft: Draft, kind: Type) -> Type:
     return kind
 
 
-def _returned(parameters: tuple[Parameter, ...]) -> Type | None:
-    """What a function without RETURNS gives back: its output parameter, or a record of several."""
+def _returned(kind: str, parameters: tuple[Parameter, ...]) -> Type | None:
+    """What a routine without RETURNS gives back: its output parameter; a record of several, or of a procedure's."""
     out = [parameter.type for parameter in parameters if parameter.mode in ("out", "inout")]
-    if len(out) > 1:
+    if len(out) > 1 or (out and kind == "procedure"):
         return Type(Name("pg_catalog", "record"))
     return out[0] if out else None
 

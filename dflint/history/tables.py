@@ -101,6 +101,8 @@ def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable)
     """Write the table: checks, the parent's indexes, LIKE's, keys (the primary key first), foreign keys, in order."""
     given = [c for column in operation.columns if column.constraints for c in inline_constraints(column)]
     given.extend(operation.constraints)
+    # A new table has no rows that could violate what is written NOT VALID.
+    given = [replace(c, validated=True) if not c.validated and c.enforced else c for c in given]
     if table.parents:
         table = inherited_checks(draft, table)
     keys: list[Constraint] = []

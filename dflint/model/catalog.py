@@ -150,7 +150,7 @@ class Index(CatalogObject, frozen=True):
 
 
 class View(CatalogObject, frozen=True):
-    """A view or materialized view; ``columns`` is None when they are not known, ``rows`` and ``bytes`` are estimates."""
+    """A view or materialized view; ``columns`` is None when they are not known, sizes are estimates."""
 
     name: Name
     query: Query = Query()

@@ -1,17 +1,14 @@
-"""Running probes: each in a database of its own, which is gone afterwards."""
+"""Running probes: each finds a database as if it were alone in it."""
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from itertools import count
 from typing import Any
 
 from msgspec.structs import replace
 from psycopg import AsyncConnection, sql
-from psycopg.conninfo import make_conninfo
 
 from dflint.facts.probes import Probe
 from dflint.model.locks import stronger
@@ -20,12 +17,12 @@ from dflint.postgres.connection import connect
 from dflint.trace.observe import observe, plan_sequentially
 from dflint.trace.observe_relations import read_relations
 from dflint.trace.observe_waiting import HOLDERS, LADDER, Encounter, Held, meet
+from dflint.trace.observe_workspace import Workspaces
 
 #: Probes may use a tablespace of this name.
 TABLESPACE = "probe_space"
 
 _ROLE = re.compile(r"\bcreate\s+(?:role|user|group)\s+(probe_[a-z0-9_]+)", re.IGNORECASE)
-_NUMBERS = count()
 
 #: In milliseconds; a probe that hangs is a mistake.
 _STATEMENT_TIMEOUT = 20_000
@@ -37,19 +34,31 @@ class PreparedProbe:
     Attributes:
         probe: the probe.
         worker: the session to run it in, with its settings.
-        observer: another session in its database.
-        dsn: of that database.
+        observer, holder: other sessions in its database.
     """
 
-    def __init__(self, probe: Probe, dsn: str, worker: AsyncConnection[Any], observer: AsyncConnection[Any]) -> None:
+    def __init__(
+        self,
+        probe: Probe,
+        worker: AsyncConnection[Any],
+        observer: AsyncConnection[Any],
+        holder: AsyncConnection[Any],
+    ) -> None:
         self.probe = probe
-        self.dsn = dsn
         self.worker = worker
         self.observer = observer
+        self.holder = holder
 
     async def observe(self) -> Observation:
         """Run the statement."""
         return await observe(self.worker, self.observer, self.probe.sql, before=self.probe.before)
+
+    async def meet(self, held: Held) -> tuple[Encounter, str]:
+        """Run the statement against a holder; also the identity of the relation on which it asked for a lock."""
+        relations = await read_relations(self.observer)
+        encounter = await meet(self.worker, self.holder, self.observer, self.probe.sql, held)
+        asked = relations.by_oid.get(encounter.relation)
+        return encounter, "" if asked is None else asked.identity
 
     async def tables(self) -> list[tuple[str, tuple[str, str]]]:
         """Printed identity, and schema and name, of the tables there are."""
@@ -61,40 +70,60 @@ class PreparedProbe:
 
 
 class ProbeServer:
-    """A server on which probes are run, by a superuser."""
+    """A server on which probes are run, by a superuser, one at a time."""
 
-    def __init__(self, admin: AsyncConnection[Any], dsn: str) -> None:
+    def __init__(self, admin: AsyncConnection[Any], workspaces: Workspaces) -> None:
         self._admin = admin
-        self._dsn = dsn
+        self._workspaces = workspaces
+        self._roles: list[str] = []
         self.major = admin.info.server_version // 10_000
 
     @classmethod
     @asynccontextmanager
     async def connected(cls, dsn: str) -> AsyncIterator[ProbeServer]:
-        """The server of that connection string, whose database stays as it is."""
+        """The server of that connection string, whose database stays as it is; nothing of the probes stays."""
         async with await connect(dsn, autocommit=True) as admin:
-            yield cls(admin, dsn)
+            server = cls(admin, workspaces := Workspaces(admin, dsn))
+            try:
+                yield server
+            finally:
+                await workspaces.close()
+                await server._drop_roles()
 
     @asynccontextmanager
     async def prepared(self, probe: Probe) -> AsyncIterator[PreparedProbe]:
-        """A database with the probe's setup, for as long as the context lasts.
+        """A database with the probe's setup and nothing else, for as long as the context lasts.
 
         Raises:
             psycopg.Error: the setup or the settings fail.
         """
-        async with self._database(probe) as dsn:
-            if probe.setup:
-                async with await connect(dsn, autocommit=True) as session:
-                    await session.execute(probe.setup.encode())
-            async with (
-                await connect(dsn, autocommit=True) as observer,
-                await connect(dsn, autocommit=True) as worker,
-            ):
-                await plan_sequentially(worker)
-                await worker.execute(f"set statement_timeout = {_STATEMENT_TIMEOUT}".encode())
-                for name, value in probe.settings.items():
-                    await worker.execute(sql.SQL("select set_config({}, {}, false)").format(name, value))
-                yield PreparedProbe(probe, dsn, worker, observer)
+        if TABLESPACE in probe.text:
+            await self._make_tablespace()
+        workspace = await self._workspaces.use()
+        await self._drop_roles()
+        # Those of this probe may be there too, where another run was killed.
+        self._roles = [role.lower() for role in dict.fromkeys(_ROLE.findall(probe.text))]
+        await self._drop_roles()
+        self._roles = [role.lower() for role in dict.fromkeys(_ROLE.findall(probe.text))]
+        observer, worker, holder = workspace.sessions
+        await _tear_down(probe, observer)  # what a run that was killed left
+        if probe.setup:
+            # What the setup scans is counted for its session: the worker must be another.
+            await observer.execute(probe.setup.encode())
+            await observer.rollback()
+            await observer.execute(b"reset session authorization")
+            await observer.execute(b"discard all")
+        await plan_sequentially(worker)
+        await worker.execute(sql.SQL("set statement_timeout = {}").format(_STATEMENT_TIMEOUT))
+        for name, value in probe.settings.items():
+            await worker.execute(sql.SQL("select set_config({}, {}, false)").format(name, value))
+        try:
+            yield PreparedProbe(probe, worker, observer, holder)
+            await _tear_down(probe, observer)
+        except BaseException:
+            # Sessions may be in any state.
+            await self._workspaces.close()
+            raise
 
     async def study(self, probe: Probe, seen: Observation) -> Observation:
         """Find out what a statement that cannot run in a transaction locks and waits for, by holding it up.
@@ -104,13 +133,14 @@ class ProbeServer:
         locks, waits, leftovers = dict(seen.locks), set[str](), set[str]()
         async with self.prepared(probe) as prepared:
             tables = await prepared.tables()
-        against_snapshot, _ = await self._meet(probe, Held())
+            against_snapshot, _ = await prepared.meet(Held())
         if against_snapshot.outcome == "waits":
             waits.add("old_snapshots")
             leftovers.add(against_snapshot.leftover)
         for identity, name in tables:
             for mode in LADDER:
-                encounter, relation = await self._meet(probe, Held(mode, name))
+                async with self.prepared(probe) as prepared:
+                    encounter, relation = await prepared.meet(Held(mode, name))
                 if encounter.outcome == "waits":
                     leftovers.add(encounter.leftover)
                     waits.update([HOLDERS[mode]] if mode in HOLDERS else [])
@@ -125,37 +155,18 @@ class ProbeServer:
             leftover=next(iter(sorted(leftovers - {""})), ""),
         )
 
-    async def _meet(self, probe: Probe, held: Held) -> tuple[Encounter, str]:
-        """The encounter, and the identity of the relation on which a lock was asked for."""
-        async with self.prepared(probe) as prepared, await connect(prepared.dsn, autocommit=True) as holder:
-            relations = await read_relations(prepared.observer)
-            encounter = await meet(prepared.worker, holder, prepared.observer, probe.sql, held)
-            asked = relations.by_oid.get(encounter.relation)
-            return encounter, "" if asked is None else asked.identity
-
-    @asynccontextmanager
-    async def _database(self, probe: Probe) -> AsyncIterator[str]:
-        name = sql.Identifier(plain := f"probe_{os.getpid()}_{next(_NUMBERS)}")
-        roles = [role.lower() for role in dict.fromkeys(_ROLE.findall(probe.text))]
-        if TABLESPACE in probe.text:
-            await self._make_tablespace()
-        await self._drop_roles(roles)
-        strategy = sql.SQL(" strategy file_copy" if self.major >= 15 else "")
-        await self._admin.execute(sql.SQL("create database {} template template0").format(name) + strategy)
-        try:
-            yield make_conninfo(self._dsn, dbname=plain)
-        finally:
-            await self._admin.execute(sql.SQL("drop database {} with (force)").format(name))
-            if probe.teardown:
-                await self._admin.execute(probe.teardown.encode())
-            await self._drop_roles(roles)
-
-    async def _drop_roles(self, roles: list[str]) -> None:
-        for role in roles:
-            await self._admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(role)))
+    async def _drop_roles(self) -> None:
+        while self._roles:
+            await self._admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(self._roles.pop())))
 
     async def _make_tablespace(self) -> None:
         found = await self._admin.execute("select from pg_tablespace where spcname = %s", (TABLESPACE,))
         if await found.fetchone() is None:
             await self._admin.execute("set allow_in_place_tablespaces = on")
             await self._admin.execute(sql.SQL("create tablespace {} location ''").format(sql.Identifier(TABLESPACE)))
+
+
+async def _tear_down(probe: Probe, session: AsyncConnection[Any]) -> None:
+    """Remove what would outlive the probe's database."""
+    if probe.teardown:
+        await session.execute(probe.teardown.encode())

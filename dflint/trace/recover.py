@@ -23,7 +23,7 @@ from dflint.model.operations.session import (
 )
 from dflint.model.trace import Outcome, TracedStatement, TracedTransaction, TransactionKind
 from dflint.sql.parse import Parser, text_start
-from dflint.trace.labels import label_of
+from dflint.trace.labels import labelled
 from dflint.trace.roles import role_of
 from dflint.trace.server_log import Entry
 
@@ -98,7 +98,7 @@ def recover(entries: Iterable[Entry], parser: Parser, *, leave_out: str | None =
     for session, group in order:
         number = numbers.setdefault(id(session), len(numbers) + 1)
         found.append(_traced(group, len(found) + 1, number))
-    return found
+    return labelled(found)
 
 
 class _Group:
@@ -319,5 +319,4 @@ def _traced(group: _Group, number: int, session: int) -> TracedTransaction:
         statements=statements,
         session=session,
         outcome=group.final_outcome(),
-        label=label_of(statements),
     )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
@@ -109,8 +109,3 @@ def _is_asking(name: Name) -> bool:
 
 def _is_bookkeeping(name: Name | None) -> bool:
     return name is not None and (name.name in _BOOKKEEPING or (name.schema or "") in _BOOKKEEPING)
-
-
-def is_bookkeeping_insert(operations: Iterable[Operation]) -> bool:
-    """Whether the statement writes down that a migration ran."""
-    return any(one.kind in ("insert", "update") and _is_bookkeeping(one.target) for one in operations)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from dflint.app import effects
 from dflint.catalog import snapshot_schema
+from dflint.trace import trace_file
 from dflint_reports import lint_document
 
 if __name__ == "__main__":
@@ -14,3 +15,4 @@ if __name__ == "__main__":
     here.with_name("effects.schema.json").write_bytes(effects.schema())
     here.with_name("snapshot.schema.json").write_bytes(snapshot_schema.schema())
     here.with_name("snapshot-statistics.schema.json").write_bytes(snapshot_schema.statistics_schema())
+    here.with_name("trace.schema.json").write_bytes(trace_file.schema())

@@ -235,6 +235,10 @@ def test_a_live_catalog_travels_whole(pg: TestServer, tmp_path: Path) -> None:
     _validate(snapshot_schema.schema(), first)
     _validate(snapshot_schema.statistics_schema(), Path(statistics_path(str(path))).read_bytes())
     assert b"oid" not in first
+    # The reader and the file print the same identities: what has an owner is an object.
+    owned = {identity for identity in live.details.owners if not identity.startswith("column:")}
+    assert owned
+    assert owned <= {line["id"] for line in json.loads(first)["objects"] if line["object"] != "details"}
 
 
 def test_a_database_made_again_gives_the_same_file(pg: TestServer, tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 
 import pytest
@@ -10,8 +9,7 @@ import pytest
 from dflint.app.facts import built_in_probes, fact_records
 from dflint.facts.probes import NEWEST, OLDEST, Probe
 from dflint.facts.records import Fact
-from dflint.trace.observe_probe import ProbeServer
-from tests.probes.comparing import Outcome, outcome_of
+from tests.probes.bench import Bench
 from tests.servers import TestServer
 
 PROBES = built_in_probes()
@@ -19,15 +17,10 @@ PROBES = built_in_probes()
 
 @pytest.mark.majors("all")
 @pytest.mark.parametrize("probe", PROBES, ids=lambda probe: probe.id)
-def test_what_is_predicted_is_what_happens(pg: TestServer, probe: Probe) -> None:
+def test_what_is_predicted_is_what_happens(pg: TestServer, bench: Bench, probe: Probe) -> None:
     if not probe.covers(pg.major):
         return
-
-    async def run() -> Outcome:
-        async with ProbeServer.connected(pg.dsn()) as server:
-            return await outcome_of(server, probe)
-
-    outcome = asyncio.run(run())
+    outcome = bench.outcome(pg.dsn(), probe)
     assert outcome.good, "\n  ".join([f"{probe.place} on {pg.major}: {probe.sql}", *outcome.problems])
 
 

@@ -50,6 +50,7 @@ def test_the_schema_refuses_a_wrong_document() -> None:
 def test_json_says_what_the_interface_promises() -> None:
     assert document(FULL) == {
         "schema_version": 1,
+        "catalog": None,
         "dflint": __version__,
         "pg_version": {"used": 18, "assumed": True},
         "runner": {"name": "goose", "version": "3.2", "assumed": False, "reason": "+goose Up in 0001.sql"},

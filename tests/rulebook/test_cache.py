@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from dflint.model import user_cache
 from dflint.plugin.manager import Plugins
 from dflint.rulebook import cache, loader
 from dflint.rulebook.compile import Rulebook
@@ -90,6 +91,6 @@ def test_a_fresh_cache_needs_no_yaml(rules: Path, tmp_path: Path) -> None:
 
 def test_the_user_says_where_caches_are(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", "/somewhere")
-    assert cache.directory() == "/somewhere/dflint"
+    assert user_cache.directory() == "/somewhere/dflint"
     monkeypatch.setenv("XDG_CACHE_HOME", "relative")
-    assert cache.directory() != "relative/dflint"
+    assert user_cache.directory() != "relative/dflint"

@@ -138,7 +138,7 @@ def test_a_rule_is_not_blamed_for_a_malformed_fact(tmp_path: Path) -> None:
     [
         ("schema: 1", "schema: 2", "facts.yaml:1: 'schema' must be 1"),
         ("target: SHARE", "taget: SHARE", "facts.yaml:6: unknown role 'taget' (did you mean 'target'?)"),
-        ("scan: true", "scan: 'yes'", "facts.yaml:7: 'scan' must be true, false or null"),
+        ("scan: true", "scan: 'yes'", "facts.yaml:7: 'scan' must be true, false, null or a list of roles"),
         ("scan: true", "waits_for: [me]", "facts.yaml:7: unknown waiting 'me'"),
         ("scan: true", "scam: true", "facts.yaml:7: unknown field 'scam' in an effect (did you mean 'scan'?)"),
         ("    effect:", "    effects:", "facts.yaml:5: unknown field 'effects' in a fact (did you mean 'effect'?)"),

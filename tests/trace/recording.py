@@ -16,7 +16,7 @@ def trace(cwd: Path, *arguments: str, **environment: str) -> tuple[Ran, Trace | 
     """Run it in a directory; what was printed, and the trace if one was written."""
     file = cwd / ".dflint" / "trace.json"
     file.unlink(missing_ok=True)
-    ran = spawn("trace", *arguments, cwd=cwd, **{"PYTHONDONTWRITEBYTECODE": "1", "NO_COLOR": "1", **environment})
+    ran = spawn("trace", *arguments, stdin=b"", cwd=cwd, **{"NO_COLOR": "1", **environment})
     return ran, load(file.read_bytes(), str(file)) if file.exists() else None
 
 

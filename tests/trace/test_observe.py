@@ -182,25 +182,53 @@ def test_a_lock_conflict_is_no_waiting_for_anybody(pg: TestServer) -> None:
     assert (found.waits_for, found.leftover) == ((), "")
 
 
-def test_probes_leave_nothing_behind(pg: TestServer) -> None:
+def test_probes_find_nothing_and_leave_nothing_behind(pg: TestServer) -> None:
+    wild = """
+        create role probe_reader; create schema s; create table s.t(); create table t(a int);
+        create extension citext; create publication p; set role probe_reader; select lo_create(0)
+    """
+
     async def names(session: psycopg.AsyncConnection[Any]) -> list[Any]:
         cursor = await session.execute("select datname from pg_database union all select rolname from pg_roles")
         return sorted(await cursor.fetchall())
 
+    async def found(server: ProbeServer, setup: str) -> Observation:
+        async with server.prepared(Probe(id="it", setup=setup, sql="create table t()")) as prepared:
+            return await prepared.observe()
+
     async def run() -> None:
-        probe = Probe(
-            id="it", setup="create role probe_reader; create table t()", sql="grant select on t to probe_reader"
-        )
-        async with await connect(pg.dsn(), autocommit=True) as session, ProbeServer.connected(pg.dsn()) as server:
+        async with await connect(pg.dsn(), autocommit=True) as session:
             before = await names(session)
-            async with server.prepared(probe) as prepared:
-                assert (await prepared.observe()).error is None
-                assert await names(session) != before
-            assert await names(session) == before
-            broken = Probe(id="it", setup="create role probe_reader; nonsense", sql="select 1")
-            with pytest.raises(psycopg.Error):
-                async with server.prepared(broken):
-                    pass
+            async with ProbeServer.connected(pg.dsn()) as server:
+                for setup in ("create table t()", "create schema t; create table t.t()", wild, "nonsense"):
+                    try:
+                        seen = await found(server, setup)
+                    except psycopg.Error:
+                        assert setup == "nonsense"
+                        continue
+                    assert (seen.error is not None) == ("table t(" in setup)
+                    assert await names(session) != before
+                assert (await found(server, "")).error is None
             assert await names(session) == before
 
     asyncio.run(run())
+
+
+def test_a_probe_may_not_lean_on_the_one_before(pg: TestServer) -> None:
+    async def run() -> list[Observation]:
+        probe = Probe(
+            id="it", setup="create table t(a int)", sql="alter table t add b int", settings={"timezone": "Asia/Tokyo"}
+        )
+        async with ProbeServer.connected(pg.dsn()) as server:
+            seen = []
+            for _ in range(3):
+                async with server.prepared(probe) as prepared:
+                    seen.append(await prepared.observe())
+                async with server.prepared(Probe(id="other", sql="show timezone")) as prepared:
+                    cursor = await prepared.worker.execute("select current_setting('timezone')")
+                    assert await cursor.fetchone() != ("Asia/Tokyo",)
+        return seen
+
+    seen = asyncio.run(run())
+    assert [each.error for each in seen] == [None] * 3
+    assert [each.locks for each in seen] == [{"table:public.t": "ACCESS EXCLUSIVE"}] * 3

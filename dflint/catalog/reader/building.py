@@ -42,7 +42,6 @@ class CatalogBuilder:
         catalog = Catalog(
             basis="live",
             closed=names.wanted is None,
-            incomplete=tuple(self.session.incomplete),
             version=self.session.version,
             schemas=Map([(name, True) for name in self._schemas()]),
             relations=Map(self._relations()),

@@ -102,7 +102,9 @@ async def _digest(session: ReaderSession, snapshot: str) -> tuple[Row, ...]:
     oldest = int(snapshot.partition(":")[0]) % 2**32
     temporary = await session.fetch(_TEMPORARY)
     parameters = {"oldest": str(oldest), "temporary": oid_array([oid for (oid,) in temporary])}
-    rows = [(await session.fetch(query, parameters))[0] for query in _DIGESTS]
+    rows: list[Row] = []
+    for (catalog, _), query in zip(_CATALOGS, _DIGESTS, strict=True):
+        rows += await session.fetch_or_note(f"whether {catalog} changes", query, parameters)
     ((pages,),) = await session.fetch(_PAGES)
     newer = 0, 0
     if session.version < 14:

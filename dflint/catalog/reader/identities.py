@@ -35,30 +35,29 @@ _ROUTINE_KINDS: Final = {"f": "function", "w": "function", "p": "procedure", "a"
 
 
 class Identities:
-    """Printed identities by catalog and OID; those of columns are made when asked for."""
+    """Identities by catalog and OID. They are printed when asked for: most never are."""
 
     def __init__(self, names: Names, relations: Relations, columns: dict[int, dict[int, str]]) -> None:
         self._names = names
+        self._relations = relations
         self._columns = columns
-        self._known: dict[tuple[int, int], str] = {}
-        for oid, row in relations.rows.items():
-            self.add(PG_CLASS, oid, RELATION_KINDS[row.kind], *names.relations[oid])
+        self._printed: dict[tuple[int, int], str] = {}
+        self._objects: dict[tuple[int, int], tuple[str, tuple[str | None, ...]]] = {}
+        self._parts: dict[tuple[int, int], tuple[str, int, str]] = {}
         for oid, schema in names.schemas.items():
             self.add(PG_NAMESPACE, oid, "schema", schema)
 
     def add(self, catalog: int, oid: int, kind: str, *parts: str | None) -> None:
         """Note what an object is called; parts that are None are left out."""
-        self._known[catalog, oid] = str(Identity(kind, tuple([part for part in parts if part is not None])))
+        self._objects[catalog, oid] = kind, parts
 
     def note(self, catalog: int, oid: int, identity: str) -> None:
         """Note a printed identity."""
-        self._known[catalog, oid] = identity
+        self._printed[catalog, oid] = identity
 
     def add_part(self, catalog: int, oid: int, kind: str, relation: int, name: str) -> None:
         """Note what a part of a relation is called: a constraint, a trigger, a rule, a policy."""
-        owner = self._names.relations.get(relation)
-        if owner is not None:
-            self.add(catalog, oid, kind, *owner, name)
+        self._parts[catalog, oid] = kind, relation, name
 
     def add_types(self, rows: TypeRows) -> None:
         """Note the types."""
@@ -76,7 +75,25 @@ class Identities:
         """The identity; None of what is not read, such as what came with the server."""
         if number and catalog == PG_CLASS:
             return self.column(oid, number)
-        return self._known.get((catalog, oid))
+        key = catalog, oid
+        printed = self._printed.get(key)
+        if printed is None:
+            found = self._find(catalog, oid)
+            if found is not None:
+                kind, parts = found
+                printed = self._printed[key] = str(Identity(kind, tuple([part for part in parts if part is not None])))
+        return printed
+
+    def _find(self, catalog: int, oid: int) -> tuple[str, tuple[str | None, ...]] | None:
+        if catalog == PG_CLASS:
+            row = self._relations.rows.get(oid)
+            return (RELATION_KINDS[row.kind], self._names.relations[oid]) if row is not None else None
+        part = self._parts.get((catalog, oid))
+        if part is None:
+            return self._objects.get((catalog, oid))
+        kind, relation, name = part
+        owner = self._names.relations.get(relation)
+        return (kind, (*owner, name)) if owner is not None else None
 
     def column(self, relation: int, number: int) -> str | None:
         """The identity of a column; None of one that does not exist."""

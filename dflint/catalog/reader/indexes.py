@@ -116,27 +116,25 @@ class IndexBuilder:
 
     def build(self, rows: IndexRows) -> None:
         """Make the indexes."""
-        for oid in rows.rows:
+        for oid, row in rows.rows.items():
             relation = self._relations.rows.get(oid)
-            if relation is not None and rows.rows[oid][1] in self._names.relations:
-                self.indexes[oid] = self._index(relation, rows)
+            if relation is not None and row[1] in self._names.relations:
+                self.indexes[oid] = self._index(relation, row, rows)
 
-    def _index(self, relation: RelationRow, rows: IndexRows) -> Index:
-        oid, table, unique, valid, ready, _clustered, _identity, keys, key, _order, _class, _coll, distinct = rows.rows[
-            relation.oid
-        ][:13]
+    def _index(self, relation: RelationRow, row: Row, rows: IndexRows) -> Index:
+        oid, table, unique, valid, ready, _clustered, _identity, keys, key = row[:9]
         names, columns = self._names, self._columns.get(table, {})
         numbers = self._split(key)
         parents = self._relations.parents.get(oid, ())
         return Index(
             names.relations[oid],
             names.relations[table],
-            self._elements(relation.oid, numbers[:keys], rows),
+            self._elements(row, numbers[:keys], rows),
             tuple([columns.get(number, "?") for number in numbers[keys:]]),
             unique,
             names.methods.get(relation.method, "?"),
-            self._predicate(oid) if rows.rows[oid][14] else None,
-            distinct,
+            self._predicate(oid) if row[14] else None,
+            row[12],
             valid,
             rows.constraints.get(oid),
             tuple([names.relations[parent] for parent in parents]) if parents else (),
@@ -153,17 +151,19 @@ class IndexBuilder:
             found = self._numbers[text] = tuple([int(part) for part in text.split()])
         return found
 
-    def _elements(self, oid: int, numbers: tuple[int, ...], rows: IndexRows) -> tuple[IndexElement, ...]:
-        table, order, classes, collations = (rows.rows[oid][place] for place in (1, 9, 10, 11))
-        orders, class_oids, collation_oids = self._split(order), self._split(classes), self._split(collations)
+    def _elements(self, row: Row, numbers: tuple[int, ...], rows: IndexRows) -> tuple[IndexElement, ...]:
+        oid, table, order, classes, collations = row[0], row[1], row[9], row[10], row[11]
         columns = self._columns.get(table, {})
+        orders, class_oids, collation_oids = self._split(order), self._split(classes), self._split(collations)
         expressions = iter(self._expressions(oid)) if 0 in numbers else iter(())
         elements: list[IndexElement] = []
         for place, number in enumerate(numbers):
             operator_class = self._names.operator_classes.get(class_oids[place])
-            usual = rows.collations.get((table, number), 0) if number else _DEFAULT_COLLATION
-            collation = self._names.collation(collation_oids[place], usual)
-            options = rows.options.get((oid, place + 1))
+            collation = None
+            if collation_oids[place]:
+                usual = rows.collations.get((table, number), 0) if number else _DEFAULT_COLLATION
+                collation = self._names.collation(collation_oids[place], usual)
+            options = rows.options.get((oid, place + 1)) if rows.options else None
             if number and not (orders[place] or operator_class or collation or options):
                 elements.append(self._plain_element(columns.get(number, "?")))
                 continue

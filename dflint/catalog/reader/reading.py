@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from dflint.catalog.reader.building import CatalogBuilder
 from dflint.catalog.reader.changes import changed, state
 from dflint.catalog.reader.fetching import read_rows
-from dflint.catalog.reader.session import ReaderSession, reader_session
+from dflint.catalog.reader.session import ReaderSession, first_line, reader_session
 from dflint.catalog.reader.texts import Texts, parser_library
 from dflint.model.catalog import Catalog
 
@@ -44,24 +44,32 @@ async def read_catalog(
     Raises:
         InputError: the connection is in a transaction, or the server is older than 13.
         ParserUnavailable: the parser's library cannot be loaded.
-        psycopg.Error: the connection is lost, or not even the first queries could be answered.
+        psycopg.Error: the connection is lost.
     """
     texts = Texts(parser_library())
     async with reader_session(connection, timeout_ms=timeout_ms, lock_ms=_LOCK_MS) as session:
         catalog = Catalog.unknown()
-        for _ in range(_ATTEMPTS):
-            before = await state(session)
+        for attempt in range(1, _ATTEMPTS + 1):
             session.incomplete.clear()
-            catalog = await _read_once(session, texts, schemas)
+            before = await state(session)
+            with _without_collecting():
+                catalog = await _read_once(session, texts, schemas)
             if not await changed(session, before):
-                return catalog
-        return replace(catalog, incomplete=(*catalog.incomplete, _CHANGED))
+                break
+            if attempt == _ATTEMPTS:
+                session.note(_CHANGED)
+        return replace(catalog, incomplete=tuple(session.incomplete))
 
 
 async def _read_once(session: ReaderSession, texts: Texts, schemas: Collection[str] | None) -> Catalog:
-    rows = await read_rows(session, texts, schemas)
-    with _without_collecting():
-        return CatalogBuilder(session, texts, rows).build()
+    try:
+        rows = await read_rows(session, texts, schemas)
+    except psycopg.Error as error:
+        if session.connection.closed:
+            raise
+        session.note(f"relations could not be read: {first_line(error)}")
+        return Catalog(basis="live", version=session.version)
+    return CatalogBuilder(session, texts, rows).build()
 
 
 @contextmanager

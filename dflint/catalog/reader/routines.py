@@ -88,7 +88,7 @@ def build_routines(
     for row in rows.rows:
         name = names.name(row[1], row[2])
         text = deparsed.text(ROUTINES, row[0]) or deparsed.text(STANDARD_BODIES, row[0])
-        routine = _from_text(name, text, texts) if text is not None else None
+        routine = _from_text(name, text, row, types, texts) if text is not None else None
         listed.setdefault(name, []).append(routine or _from_row(name, row, types))
     return {name: tuple(sorted(found, key=_signature)) for name, found in listed.items()}
 
@@ -97,7 +97,15 @@ def _signature(routine: Routine) -> tuple[str, ...]:
     return tuple([f"{each.type.name}{'[]' * each.type.dimensions}" for each in routine.parameters])
 
 
-def _from_text(name: Name, text: str, texts: Texts) -> Routine | None:
+def _returned(row: Row, types: TypeNames) -> Type | None:
+    """What a call gives back; None of a procedure without output parameters."""
+    kind, returns_set, returned = row[3], row[9], types.get(row[10])
+    if returned is None or (kind == "p" and returned.name.name == "void"):
+        return None
+    return Type(returned.name, returned.modifiers, returned.dimensions, True) if returns_set else returned
+
+
+def _from_text(name: Name, text: str, row: Row, types: TypeNames, texts: Texts) -> Routine | None:
     """The routine that the printed CREATE FUNCTION makes."""
     for operation in texts.statement(text):
         if isinstance(operation, CreateRoutine):
@@ -105,7 +113,7 @@ def _from_text(name: Name, text: str, texts: Texts) -> Routine | None:
                 name,
                 kind=operation.routine,
                 parameters=operation.parameters,
-                returns=operation.returns,
+                returns=operation.returns if operation.returns is not None else _returned(row, types),
                 language=operation.language,
                 volatility=operation.volatility,
                 strict=operation.strict,
@@ -121,7 +129,7 @@ def _from_text(name: Name, text: str, texts: Texts) -> Routine | None:
 
 def _from_row(name: Name, row: Row, types: TypeNames) -> Routine:
     """A routine whose body is not SQL, or could not be printed; what it does is not known."""
-    kind, language, volatility, strict, security_definer, configuration, returns_set, returns = row[3:11]
+    kind, language, volatility, strict, security_definer, configuration = row[3:9]
     input_types, all_types, modes, parameter_names, source = row[11:16]
     oids = all_types or [int(oid) for oid in input_types.split()]
     parameters = [
@@ -132,14 +140,11 @@ def _from_row(name: Name, row: Row, types: TypeNames) -> Routine:
         )
         for place, oid in enumerate(oids)
     ]
-    result = types.get(returns)
-    if result is not None and returns_set:
-        result = Type(result.name, result.modifiers, result.dimensions, True)
     return Routine(
         name,
         kind=_KINDS[kind],  # type: ignore[arg-type]  # values of the Literal
         parameters=tuple(parameters),
-        returns=None if kind == "p" else result,
+        returns=_returned(row, types),
         language=language,
         volatility=_VOLATILITY[volatility],  # type: ignore[arg-type]  # values of the Literal
         strict=strict,

@@ -464,7 +464,7 @@ class CreateTrigger(Operation, frozen=True, kw_only=True):
 
 
 class CreateRule(Operation, frozen=True, kw_only=True):
-    """CREATE [OR REPLACE] RULE; ``target`` is the relation."""
+    """CREATE [OR REPLACE] RULE; ``target`` is the relation, ``reads`` and ``writes`` are those of its actions."""
 
     TARGET_KIND: ClassVar[str] = "table"
     target: Name
@@ -475,6 +475,7 @@ class CreateRule(Operation, frozen=True, kw_only=True):
     where: Expr | None = None
     actions: int = 0
     reads: tuple[Name, ...] = ()
+    writes: tuple[Name, ...] = ()
 
 
 class CreatePolicy(Operation, frozen=True, kw_only=True):

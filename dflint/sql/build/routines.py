@@ -329,7 +329,6 @@ def create_rule(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     actions = node.get("actions", ())
     # NOTIFY is the one action that is no query.
     found = [contents(action) for action in actions if "NotifyStmt" not in action]
-    named = [name for each in found for name in (*each.reads, *each.writes)]
     return [
         CreateRule(
             target=relation(node["relation"]),
@@ -339,7 +338,8 @@ def create_rule(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             or_replace=node.get("replace", False),
             where=expression(node["whereClause"]) if "whereClause" in node else None,
             actions=len(actions),
-            reads=tuple(dict.fromkeys(named)),
+            reads=tuple(dict.fromkeys(name for each in found for name in each.reads)),
+            writes=tuple(dict.fromkeys(name for each in found for name in each.writes)),
         )
     ]
 

@@ -1,0 +1,223 @@
+"""What depends on what, by the server's own records where the catalog has them (live catalogs and snapshots)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from immutables import Map
+from msgspec import Struct
+
+from dflint.facts import subjects
+from dflint.model.catalog import Catalog, Dependency, Index, Table, View
+from dflint.model.context import Context
+from dflint.model.names import Identity, Name
+
+#: Parts of a relation: their identity begins with the relation's name.
+_PARTS = frozenset({"column", "constraint", "fk", "trigger", "rule", "policy"})
+_RELATIONS = frozenset({"table", "view", "materialized_view", "foreign_table", "index", "sequence"})
+
+
+class _Reverse:
+    """The records the other way round, made once for each catalog that was read."""
+
+    def __init__(self) -> None:
+        self._records: Map[str, tuple[Dependency, ...]] | None = None
+        self._dependents: Mapping[str, list[Dependency]] = {}
+
+    def of(self, catalog: Catalog) -> Mapping[str, list[Dependency]]:
+        """Referenced identity -> records. Replay leaves the records alone, so that the same ones come again and again."""
+        records = catalog.details.dependencies
+        if records is not self._records:
+            found: dict[str, list[Dependency]] = {}
+            for each in records.values():
+                for record in each:
+                    found.setdefault(record.referenced, []).append(record)
+            self._records, self._dependents = records, found
+        return self._dependents
+
+
+_REVERSE = _Reverse()
+
+
+class Removed(Struct):
+    """What goes with something that is dropped with CASCADE: whole relations, and relations that lose a part."""
+
+    dropped: set[Name]
+    losing: set[Name]
+
+
+def removed_with(context: Context, start: Iterable[str]) -> Removed:
+    """What goes when the objects of the identities ``start`` do."""
+    catalog, reverse = context.catalog, _REVERSE.of(context.catalog)
+    found = Removed(set(), set())
+    pending, seen = list(start), set[str]()
+    while pending:
+        text = pending.pop()
+        if text in seen:
+            continue
+        seen.add(text)
+        for record in reverse.get(text, ()):
+            relation = _relation_of(record.dependent)
+            if relation is not None and catalog.relations.get(relation) is None:
+                continue  # it has gone since the records were made
+            kind = record.dependent.partition(":")[0]
+            if kind in _RELATIONS and relation is not None:
+                found.dropped.add(relation)
+                index = catalog.relations.get(relation)
+                if isinstance(index, Index):
+                    found.losing.add(index.table)
+                pending.extend(_and_columns(record.dependent, catalog, relation))
+            else:
+                if kind in _PARTS and relation is not None and _still_has(record.dependent, catalog, relation):
+                    found.losing.add(relation)
+                pending.append(record.dependent)
+    found.losing -= found.dropped
+    return found
+
+
+def dependents_beside(context: Context, start: Iterable[str], going: frozenset[Name]) -> bool:
+    """Whether anything depends on one of ``start`` that is not part of the relations ``going``."""
+    reverse = _REVERSE.of(context.catalog)
+    return any(
+        record.type == "n" and _stays(record.dependent, context.catalog, going)
+        for text in start
+        for record in reverse.get(text, ())
+    )
+
+
+def _stays(text: str, catalog: Catalog, going: frozenset[Name]) -> bool:
+    relation = _relation_of(text)
+    if relation is None:
+        return True
+    return relation not in going and catalog.relations.get(relation) is not None and _still_has(text, catalog, relation)
+
+
+def identities_of(catalog: Catalog, name: Name) -> list[str]:
+    """The identities under which something may depend on a relation: its own and its columns'."""
+    relation = catalog.relations.get(name)
+    kind = "table"
+    if isinstance(relation, View):
+        kind = "materialized_view" if relation.materialized else "view"
+    elif isinstance(relation, Index):
+        kind = "index"
+    elif isinstance(relation, Table):
+        kind = "table" if relation.foreign_server is None else "foreign_table"
+    elif relation is not None:
+        kind = "sequence"
+    text = str(Identity(kind, (name.schema or "public", name.name)))
+    return list(_and_columns(text, catalog, name))
+
+
+def _and_columns(text: str, catalog: Catalog, name: Name) -> Iterator[str]:
+    yield text
+    relation = catalog.relations.get(name)
+    if isinstance(relation, (Table, View)):
+        for column in relation.columns or ():
+            yield column_identity(name, column.name)
+
+
+def column_identity(table: Name, column: str) -> str:
+    """The printed identity of a column."""
+    return str(Identity("column", (table.schema or "public", table.name, column)))
+
+
+def routine_identities(context: Context) -> list[str]:
+    """The identities of the routines that a DROP names, every overload where it gives no arguments."""
+    target, reverse = context.operation.target, _REVERSE.of(context.catalog)
+    if target is None:
+        return []
+    schemas = (target.schema,) if target.schema else context.session.search_path
+    wanted = {(schema, target.name) for schema in schemas}
+    return [text for text in reverse if _routine_name(text) in wanted]
+
+
+def _routine_name(text: str) -> tuple[str, str] | None:
+    kind, _, rest = text.partition(":")
+    if kind not in ("function", "procedure", "aggregate", "routine"):
+        return None
+    schema, name = Identity.parse(text).parts
+    return schema, name.partition("(")[0]
+
+
+def users_of_column(context: Context, table: Name, column: str) -> Iterator[str]:
+    """Kinds of what uses a column: view, rule, policy, trigger, generated, function, publication.
+
+    Indexes, constraints, defaults and statistics are not among them: they follow a change of type.
+    """
+    catalog = context.catalog
+    recorded = set[Name]()
+    for record in _REVERSE.of(catalog).get(column_identity(table, column), ()):
+        kind, relation = record.dependent.partition(":")[0], _relation_of(record.dependent)
+        if relation is not None and not (
+            catalog.relations.get(relation) is not None and _still_has(record.dependent, catalog, relation)
+        ):
+            continue
+        if relation is not None:
+            recorded.add(relation)
+        yield {"materialized_view": "view"}.get(kind, kind)
+    found = catalog.table(table)
+    if isinstance(found, Table):
+        yield from _own_users(found, column)
+    for name in catalog.dependents_of.get(table, ()):
+        view = catalog.relations.get(name)
+        if isinstance(view, View) and name not in catalog_views_recorded(catalog) and _reads_column(view, table, column):
+            yield "view"
+
+
+def catalog_views_recorded(catalog: Catalog) -> frozenset[Name]:
+    """The views whose dependencies the server has told."""
+    found = (_relation_of(text) for text in catalog.details.dependencies if text.partition(":")[0].endswith("view"))
+    return frozenset(name for name in found if name is not None)
+
+
+def _own_users(table: Table, column: str) -> Iterator[str]:
+    for policy in table.policies:
+        if any(part is not None and column in part.columns() for part in (policy.using, policy.check)):
+            yield "policy"
+    for trigger in table.triggers:
+        if column in trigger.columns or (trigger.when is not None and column in trigger.when.columns()):
+            yield "trigger"
+    for other in table.columns:
+        if other.name != column and other.generated is not None and column in other.generated.columns():
+            yield "generated"
+
+
+def _reads_column(view: View, table: Name, column: str) -> bool:
+    query = view.query
+    if any(source in (table, Name(str(table), column)) for _, source in query.columns):
+        return True
+    return query.mentions is None or column in query.mentions
+
+
+def _relation_of(text: str) -> Name | None:
+    """The relation that an identity is, or is a part of."""
+    kind, parts = Identity.parse(text)
+    if kind in _RELATIONS and len(parts) == 2:
+        return Name(*parts)
+    return Name(*parts[:2]) if kind in _PARTS and len(parts) == 3 else None
+
+
+def _still_has(text: str, catalog: Catalog, relation: Name) -> bool:
+    kind, parts = Identity.parse(text)
+    found = catalog.relations.get(relation)
+    if isinstance(found, Table):
+        fields = {"trigger": found.triggers, "policy": found.policies, "column": found.columns}
+        if kind in fields:
+            return any(each.name == parts[2] for each in fields[kind])  # type: ignore[attr-defined]
+        if kind == "rule":
+            return parts[2] in found.rules
+    return True
+
+
+def subject_identities(context: Context) -> list[str]:
+    """The identities of what a DROP (or DROP COLUMN) names, with its parts."""
+    operation, table, column = context.operation, subjects.table_name(context), subjects.column_name(context)
+    if operation.kind == "drop_column" and isinstance(table, Name) and column is not None:
+        return [column_identity(table, column)]
+    if operation.kind in ("drop_function", "drop_procedure", "drop_routine", "drop_aggregate"):
+        return routine_identities(context)
+    target = subjects.relation_name(context)
+    if operation.kind.startswith("drop_") and target is not None and context.operation.target_kind in _RELATIONS:
+        return identities_of(context.catalog, target)
+    found = context.identity()
+    return [] if found is None else [found]

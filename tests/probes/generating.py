@@ -1,0 +1,44 @@
+"""Probes at random, and what is wrong with the predictions for them."""
+
+from __future__ import annotations
+
+from random import Random
+
+from dflint.facts.probes import Probe
+from tests.probes.comparing import Outcome
+from tests.probes.schemas import schema
+from tests.probes.statements import statement
+
+
+def generated(rng: Random, major: int) -> Probe:
+    """A statement over a schema, both at random."""
+    made = schema(rng, major)
+    zone = rng.choice(["UTC", "UTC", "Europe/Paris"])
+    return Probe(id="generated", setup=made.setup, sql=statement(rng, made), settings={"timezone": zone})
+
+
+def is_comparable(outcome: Outcome) -> bool:
+    """Whether the statement says something: one refused for a reason that nobody predicted does not."""
+    refused = outcome.predicted is not None and outcome.predicted.refused_by_server is not None
+    return outcome.seen.error is None or refused
+
+
+def wrong(outcome: Outcome) -> list[str]:
+    """What is wrong with the prediction."""
+    if not is_comparable(outcome):
+        return []
+    return [problem for problem in outcome.problems if not problem.startswith("error:")]
+
+
+def facts_of(outcome: Outcome) -> list[str]:
+    """The facts that the prediction rests on."""
+    return [] if outcome.predicted is None else [use.fact for use in outcome.predicted.rests_on]
+
+
+def told(outcome: Outcome) -> str:
+    """All there is to know for running it again."""
+    problems = "\n".join(wrong(outcome))
+    return (
+        f"on {outcome.major}, {outcome.probe.settings}, resting on {facts_of(outcome)}:\n{outcome.probe.setup}\n"
+        f"-- the statement\n{outcome.probe.sql}\n-- wrong\n{problems}"
+    )
