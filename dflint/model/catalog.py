@@ -356,6 +356,10 @@ class Catalog(Struct, frozen=True):
     owners_of_constraint: Map[tuple[str | None, str], tuple[Name, ...]] = Map()
     details: Details = NO_DETAILS
 
+    def __repr__(self) -> str:
+        # Short: asyncio prints the result of its main task to itself, which took longer than reading a catalog.
+        return f"<Catalog, {self.basis}: {len(self.relations)} relations>"
+
     @classmethod
     def unknown(cls) -> Catalog:
         """The catalog of which nothing is known."""
