@@ -10,6 +10,7 @@ from itertools import groupby
 import msgspec
 from msgspec.structs import replace
 
+from dflint.app.called import with_called
 from dflint.app.request import NEWEST_VERSION
 from dflint.app.snapshot_files import open_snapshot
 from dflint.facts.effects import Facts
@@ -124,9 +125,9 @@ def _effects(
     contexts = fold.file(text.text, [section], [statements], session=session)
     for index, group in groupby(map(_foreseeing, contexts), key=lambda context: context.statement.index):
         # The effects of an operation are worked out while the catalog is as it finds it; contexts keep theirs.
-        own = list(group)
+        own, unread = with_called(group, _parser())
         if index < len(statements):
-            yield statement_effects(own, text.path, span_of(text, statements[index]))
+            yield statement_effects(own, text.path, span_of(text, statements[index]), unread)
 
 
 def _foreseeing(context: Context) -> Context:

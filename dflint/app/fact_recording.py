@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from itertools import product
+from itertools import groupby, product
 
 from msgspec import Struct
 
@@ -22,8 +22,29 @@ from dflint.sql.libpg_query import load_library
 from dflint.sql.parse import Parser
 from dflint.trace.observe_probe import ProbeServer
 
-#: Roles that say little about the statement; others are preferred.
-_LAST = ("reads", "writes", "listed", "loses", "dropped")
+#: Roles that a reader understands at once; others are taken where these do not do.
+_NEAR = (
+    "target",
+    "table",
+    "partition",
+    "parent",
+    "referenced",
+    "referencing",
+    "default_partition",
+    "children",
+    "partitions",
+    "index",
+    "indexes",
+    "column_indexes",
+    "converted_indexes",
+    "sequence",
+    "view",
+    "using_table",
+    "typed_table",
+)
+
+#: Steps that mean much at once.
+_WIDE_STEPS = ("planned", "checked", "behind", "tree")
 
 
 class Recorded(Struct, frozen=True):
@@ -38,7 +59,7 @@ async def record(server: ProbeServer, probe: Probe) -> tuple[tuple[str, ...], tu
     """Run a probe; the kinds of its operations, the lines of its fact's effect, and what was seen.
 
     Raises:
-        psycopg.Error: the setup fails.
+        InputError: the setup fails.
     """
     async with server.prepared(probe) as prepared:
         catalog = await read_catalog(prepared.observer)
@@ -56,18 +77,18 @@ def _contexts(probe: Probe, catalog: Catalog, major: int) -> list[Context]:
     section = Section("up", Span(0, len(text)))
     statements = Parser(load_library()).parse(text, [section])[0]
     fold = Fold(runner=Runner("psql"), version=major, knowledge=known_facts(), catalog=catalog)
-    contexts = list(fold.file(text, [section], [statements], session=probe.session))
-    last = max((context.statement.index for context in contexts), default=0)
+    # After the last statement the fold goes on to speak of the file's end.
+    last = len(statements) - 1
+    contexts = fold.file(text, [section], [statements], session=probe.session)
     return [context for context in contexts if context.statement.index == last]
 
 
 def _roles(contexts: Sequence[Context], catalog: Catalog) -> dict[str, frozenset[str]]:
     """Role -> the identities that play it for any of the operations; the simplest roles first."""
     bases, steps = documented()
-    ordered = sorted(bases, key=lambda base: (base in _LAST, base != "target"))
-    names = [*ordered, *(f"{base}.{step}" for base, step in product(ordered, steps))]
+    names = [*bases, *(f"{base}.{step}" for base, step in product(bases, steps))]
     found: dict[str, frozenset[str]] = {}
-    for role in names:
+    for role in sorted(names, key=_width):
         identities = {
             identity_of(name, catalog.relations.get(name))
             for context in contexts
@@ -78,18 +99,25 @@ def _roles(contexts: Sequence[Context], catalog: Catalog) -> dict[str, frozenset
     return {role: identities for role, identities in found.items() if identities}
 
 
+def _width(role: str) -> int:
+    """How little a role says: 0 for those that say most."""
+    base, *steps = role.split(".")
+    return len(steps) + 2 * (base not in _NEAR) + 2 * any(step in _WIDE_STEPS for step in steps)
+
+
 def _described(wanted: Iterable[str], roles: Mapping[str, frozenset[str]]) -> list[str]:
-    """The fewest simple roles that mean exactly these relations; what plays none of them by identity."""
+    """The fewest of the simplest roles that mean exactly these relations; what plays none of them by identity."""
     left, all_wanted = set(wanted), frozenset(wanted)
     usable = {role: identities for role, identities in roles.items() if identities <= all_wanted}
     chosen: list[str] = []
-    while left:
-        best = max(usable, key=lambda role: len(usable[role] & left), default=None)
-        if best is None or not usable[best] & left:
-            return chosen + sorted(left)
-        chosen.append(best)
-        left -= usable[best]
-    return chosen
+    for _, group in groupby(usable, key=_width):
+        alike = list(group)
+        while best := max(
+            (role for role in alike if usable[role] & left), key=lambda role: len(usable[role] & left), default=""
+        ):
+            chosen.append(best)
+            left -= usable[best]
+    return chosen + sorted(left)
 
 
 def _effect_lines(seen: Observation, roles: Mapping[str, frozenset[str]]) -> Iterable[str]:

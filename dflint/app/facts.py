@@ -6,8 +6,6 @@ import os
 from collections.abc import Sequence
 from functools import cache
 
-import psycopg
-
 from dflint.app.fact_documentation import documentation
 from dflint.app.fact_recording import Recorded, printed, record
 from dflint.facts import yaml_loader
@@ -82,11 +80,7 @@ async def record_facts(probes: Sequence[Probe], dsns: Sequence[str]) -> str:
 
 
 async def _recorded(server: ProbeServer, probe: Probe, before: Recorded | None) -> Recorded:
-    try:
-        operations, effect, _ = await record(server, probe)
-    except psycopg.Error as error:
-        file, _, line = probe.place.rpartition(":")
-        raise InputError(f"the probe {probe.id} fails: {error}", file=file, line=int(line)) from error
+    operations, effect, _ = await record(server, probe)
     return Recorded(probe, operations, {**(before.effects if before is not None else {}), server.major: effect})
 
 

@@ -7,6 +7,8 @@ import click
 from dflint.cli import exit_codes, terminal
 from dflint.model.errors import InputError
 
+_debug = click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error.")
+
 
 @click.group(short_help="Record or document what statements do to a server.")
 def facts() -> None:
@@ -23,6 +25,7 @@ def facts() -> None:
     metavar="DSN",
     help="A server to run them on, as superuser, in databases of their own. May be repeated.  [default: starts one]",
 )
+@_debug
 def record(files: tuple[str, ...], ids: tuple[str, ...], dsns: tuple[str, ...]) -> int:
     """Run the probes of PROBES and print what they show as fact records, for review.
 
@@ -43,6 +46,7 @@ def record(files: tuple[str, ...], ids: tuple[str, ...], dsns: tuple[str, ...]) 
 
 
 @facts.command("docs", short_help="Print the facts as Markdown.")
+@_debug
 def docs() -> int:
     """Print what each form of statement does, as Markdown."""
     from dflint.app.facts import facts_page

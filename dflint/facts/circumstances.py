@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any
 
 from dflint.facts import role_steps, subjects
-from dflint.facts.dependents import dependents_beside, subject_identities
 from dflint.facts.condition import BOOL, NUMBER, TEXT, TEXTS, Condition
+from dflint.facts.dependents import dependents_beside, subject_identities
 from dflint.model.catalog import UNKNOWN, CompositeType, Index, Sequence, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.locks import MODES, blocks_reads, blocks_writes
@@ -122,9 +122,9 @@ def target_in_use(context: Context) -> bool:
     column = subjects.column_name(context)
     if subjects.names_existing(context) is not True or (column is not None and subjects.column(context) is None):
         return False
-    touched = context.foresee().touched
-    going = frozenset(touched if column is None else ())
-    return not touched or dependents_beside(context, subject_identities(context), going)
+    change = context.foresee()
+    going = change.touched if column is None else frozenset[Name]()
+    return not change.happens or dependents_beside(context, subject_identities(context), going)
 
 
 def owner_same(context: Context) -> Answer:

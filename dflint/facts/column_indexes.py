@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dflint.facts import subjects
-from dflint.facts.type_change import type_change
+from dflint.facts.type_change import collation_changes, type_change
 from dflint.model.catalog import Index
 from dflint.model.context import Context
 from dflint.model.names import Name
@@ -29,11 +29,12 @@ def converted_indexes(context: Context, tables: Iterable[Name]) -> Iterable[Name
     if column is None:
         return ()
     keys_change = type_change(context) != "none"
+    collation = collation_changes(context)
     return tuple(
         index.name
         for table in tables
         for index in subjects.indexes(context, table)
-        if uses(index, column) and (not _plain(index) or (keys_change and _in_key(index, column)))
+        if uses(index, column) and (not _plain(index) or (keys_change and _key_changes(index, column, collation)))
     )
 
 
@@ -45,6 +46,11 @@ def uses(index: Index, column: str) -> bool:
         or any(each.expression is not None and column in each.expression.columns() for each in index.elements)
         or (index.where is not None and column in index.where.columns())
     )
+
+
+def _key_changes(index: Index, column: str, collation: bool) -> bool:
+    """Whether a key on the column changes with it: a collation of the index's own does not."""
+    return any(each.column == column and not (collation and each.collation is not None) for each in index.elements)
 
 
 def _in_key(index: Index, column: str) -> bool:

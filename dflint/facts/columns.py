@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from dflint.facts import subjects
+from dflint.facts.column_indexes import converted_indexes
 from dflint.facts.condition import BOOL, TEXT, Condition
+from dflint.facts.role_steps import tree
 from dflint.facts.type_names import spell
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown
 from dflint.model.context import Context
@@ -158,10 +160,28 @@ def _constraint_test(test: Callable[[Constraint, str], bool]) -> Callable[[Conte
 
 
 def column_check(context: Context) -> Answer:
-    """A CHECK constraint mentions the column."""
+    """A valid CHECK constraint mentions the column."""
     return _constraint_test(
-        lambda constraint, column: constraint.kind == "check" and _mentions(constraint.expression, column)
+        lambda constraint, column: (
+            constraint.kind == "check"
+            and constraint.validated
+            and constraint.enforced
+            and _mentions(constraint.expression, column)
+        )
     )(context)
+
+
+def column_index_converted(context: Context) -> Answer:
+    """An index on the column cannot keep its file when the type changes: it has an expression or a predicate, or is
+    one of a partition, or is invalid.
+    """
+    name = subjects.table_name(context)
+    if not isinstance(name, Name):
+        return UNKNOWN if name is UNKNOWN else False
+    if any(True for _ in converted_indexes(context, tree((name,), context.catalog))):
+        return True
+    found = context.catalog.table(name)
+    return False if isinstance(found, Table) and found.complete else UNKNOWN
 
 
 def column_primary_key(context: Context) -> Answer:
@@ -263,6 +283,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("column.key", BOOL, column_key, _INDEXES),
     Condition("column.indexed_expression", BOOL, column_indexed_expression, _INDEXES),
     Condition("column.in_predicate", BOOL, column_in_predicate, _INDEXES),
+    Condition("column.index_converted", BOOL, column_index_converted, _INDEXES),
     Condition("column.check", BOOL, column_check, _CONSTRAINTS),
     Condition("column.primary_key", BOOL, column_primary_key, _CONSTRAINTS),
     Condition("column.foreign_key", BOOL, column_foreign_key, _CONSTRAINTS),

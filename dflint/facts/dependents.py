@@ -13,7 +13,7 @@ from dflint.model.context import Context
 from dflint.model.names import Identity, Name
 
 #: Parts of a relation: their identity begins with the relation's name.
-_PARTS = frozenset({"column", "constraint", "fk", "trigger", "rule", "policy"})
+_PARTS = frozenset({"column", "default", "constraint", "fk", "trigger", "rule", "policy"})
 _RELATIONS = frozenset({"table", "view", "materialized_view", "foreign_table", "index", "sequence"})
 
 
@@ -25,7 +25,7 @@ class _Reverse:
         self._dependents: Mapping[str, list[Dependency]] = {}
 
     def of(self, catalog: Catalog) -> Mapping[str, list[Dependency]]:
-        """Referenced identity -> records. Replay leaves the records alone, so that the same ones come again and again."""
+        """Referenced identity -> records. Replay leaves the records alone: the same ones come again and again."""
         records = catalog.details.dependencies
         if records is not self._records:
             found: dict[str, list[Dependency]] = {}
@@ -77,10 +77,10 @@ def removed_with(context: Context, start: Iterable[str]) -> Removed:
 
 def dependents_beside(context: Context, start: Iterable[str], going: frozenset[Name]) -> bool:
     """Whether anything depends on one of ``start`` that is not part of the relations ``going``."""
-    reverse = _REVERSE.of(context.catalog)
+    reverse, own = _REVERSE.of(context.catalog), frozenset(start)
     return any(
-        record.type == "n" and _stays(record.dependent, context.catalog, going)
-        for text in start
+        record.type == "n" and record.dependent not in own and _stays(record.dependent, context.catalog, going)
+        for text in own
         for record in reverse.get(text, ())
     )
 
@@ -132,8 +132,7 @@ def routine_identities(context: Context) -> list[str]:
 
 
 def _routine_name(text: str) -> tuple[str, str] | None:
-    kind, _, rest = text.partition(":")
-    if kind not in ("function", "procedure", "aggregate", "routine"):
+    if text.partition(":")[0] not in ("function", "procedure", "aggregate", "routine"):
         return None
     schema, name = Identity.parse(text).parts
     return schema, name.partition("(")[0]
@@ -145,29 +144,26 @@ def users_of_column(context: Context, table: Name, column: str) -> Iterator[str]
     Indexes, constraints, defaults and statistics are not among them: they follow a change of type.
     """
     catalog = context.catalog
-    recorded = set[Name]()
     for record in _REVERSE.of(catalog).get(column_identity(table, column), ()):
         kind, relation = record.dependent.partition(":")[0], _relation_of(record.dependent)
         if relation is not None and not (
             catalog.relations.get(relation) is not None and _still_has(record.dependent, catalog, relation)
         ):
             continue
-        if relation is not None:
-            recorded.add(relation)
         yield {"materialized_view": "view"}.get(kind, kind)
     found = catalog.table(table)
     if isinstance(found, Table):
         yield from _own_users(found, column)
     for name in catalog.dependents_of.get(table, ()):
         view = catalog.relations.get(name)
-        if isinstance(view, View) and name not in catalog_views_recorded(catalog) and _reads_column(view, table, column):
+        if isinstance(view, View) and not _is_recorded(view, catalog) and _reads_column(view, table, column):
             yield "view"
 
 
-def catalog_views_recorded(catalog: Catalog) -> frozenset[Name]:
-    """The views whose dependencies the server has told."""
-    found = (_relation_of(text) for text in catalog.details.dependencies if text.partition(":")[0].endswith("view"))
-    return frozenset(name for name in found if name is not None)
+def _is_recorded(view: View, catalog: Catalog) -> bool:
+    """Whether the server has told what the view depends on."""
+    kind = "materialized_view" if view.materialized else "view"
+    return str(Identity(kind, (view.name.schema or "public", view.name.name))) in catalog.details.dependencies
 
 
 def _own_users(table: Table, column: str) -> Iterator[str]:
@@ -220,4 +216,12 @@ def subject_identities(context: Context) -> list[str]:
     if operation.kind.startswith("drop_") and target is not None and context.operation.target_kind in _RELATIONS:
         return identities_of(context.catalog, target)
     found = context.identity()
+    if found is not None and context.operation.target_kind == "extension":
+        return [found, *extension_members(context)]
     return [] if found is None else [found]
+
+
+def extension_members(context: Context) -> list[str]:
+    """The identities of what the extension that the operation names has brought."""
+    name = None if context.operation.target is None else context.operation.target.name
+    return [text for text, extension in context.catalog.details.extension_members.items() if extension == name]

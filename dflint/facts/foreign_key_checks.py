@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from dflint.facts import subjects
-from dflint.facts.role_steps import sequences
+from dflint.facts.role_steps import planned, referencing, sequences, tree, with_indexes
 from dflint.model.catalog import Sequence, Table
 from dflint.model.context import Context
 from dflint.model.dependencies import sequences_named
 from dflint.model.names import Name
+from dflint.model.schema import Query
 
 
 def default_sequences(context: Context) -> Iterable[Name]:
-    """sequences that defaults of the columns an INSERT leaves out take a value from"""
+    """Sequences that defaults of the columns an INSERT leaves out take a value from"""
     operation, name, table = context.operation, subjects.table_name(context), subjects.table(context)
     written = getattr(operation, "columns", ())
     everything = operation.kind == "insert" and not written and getattr(operation, "source", "") != "default"
@@ -29,8 +30,79 @@ def default_sequences(context: Context) -> Iterable[Name]:
     return found
 
 
+def queried(context: Context) -> Iterable[Name]:
+    """All that planning the statement's own reading locks: what it reads, what is behind that, and the indexes"""
+    return _planned(context, _reads(context))
+
+
+def row_locked(context: Context) -> Iterable[Name]:
+    """The same, for the relations whose rows FOR UPDATE and its kin lock"""
+    query = getattr(context.operation, "query", None)
+    if not isinstance(query, Query) or not query.locks_rows:
+        return ()
+    return _planned(context, query.locked or query.reads)
+
+
+def written(context: Context) -> Iterable[Name]:
+    """The table that UPDATE or DELETE writes, with what is behind it and the indexes"""
+    target = context.target
+    if target is None:
+        return ()
+    if getattr(context.operation, "only", False):
+        return with_indexes((target,), context.catalog, context.version)
+    return planned((target,), context.catalog, context.version)
+
+
+def _reads(context: Context) -> Iterable[Name]:
+    query = getattr(context.operation, "query", None)
+    return (*getattr(context.operation, "reads", ()), *(query.reads if isinstance(query, Query) else ()))
+
+
+def _planned(context: Context, names: Iterable[Name]) -> Iterable[Name]:
+    query = getattr(context.operation, "query", None)
+    only = query.only if isinstance(query, Query) else ()
+    every = [context.resolve(name) for name in names if name not in only]
+    alone = [context.resolve(name) for name in names if name in only]
+    catalog, version = context.catalog, context.version
+    return dict.fromkeys((*planned(every, catalog, version), *with_indexes(alone, catalog, version)))
+
+
+def looking_back(context: Context) -> Iterable[Name]:
+    """Tables in which rows that refer to the changed or deleted ones are looked for"""
+    return _referring(context, {"no_action", "restrict"})
+
+
+def following(context: Context) -> Iterable[Name]:
+    """Tables whose rows change with those they refer to: ON DELETE or ON UPDATE CASCADE, SET NULL, SET DEFAULT"""
+    return _referring(context, {"cascade", "set_null", "set_default"})
+
+
+def _referring(context: Context, actions: Collection[str]) -> Iterable[Name]:
+    operation, target = context.operation, context.target
+    if target is None or operation.kind not in ("update", "delete"):
+        return ()
+    assigned = set(getattr(operation, "assigned", ()))
+    found = []
+    for name in referencing(tree((target,), context.catalog), context.catalog):
+        table = context.catalog.relations.get(name)
+        for key in table.constraints if isinstance(table, Table) else ():
+            if key.references is None or not key.enforced:
+                continue
+            action = key.on_delete if operation.kind == "delete" else key.on_update
+            columns = key.referenced_columns or _primary_key(context, key.references)
+            if action in actions and (operation.kind == "delete" or assigned.intersection(columns)):
+                found.append(name)
+    return dict.fromkeys(found)
+
+
+def _primary_key(context: Context, name: Name) -> Iterable[str]:
+    table = context.catalog.relations.get(name)
+    constraints = table.constraints if isinstance(table, Table) else ()
+    return next((each.columns for each in constraints if each.kind == "primary_key"), ())
+
+
 def checked_keys(context: Context) -> Iterable[Name]:
-    """tables in which foreign keys on the columns that INSERT or UPDATE writes are looked up"""
+    """Tables in which foreign keys on the columns that INSERT or UPDATE writes are looked up"""
     operation, table = context.operation, subjects.table(context)
     if not isinstance(table, Table):
         return ()
@@ -42,7 +114,7 @@ def checked_keys(context: Context) -> Iterable[Name]:
         written = given | set(names) if names or getattr(operation, "source", "") == "default" else set()
         if not names and getattr(operation, "source", "") != "default":
             written = {column.name for column in table.columns}
-    keys = (constraint for constraint in table.constraints if constraint.references is not None)
+    keys = (constraint for constraint in table.constraints if constraint.references is not None and constraint.enforced)
     wanted = any if operation.kind == "update" else all
     return dict.fromkeys(
         key.references

@@ -21,7 +21,9 @@ _OBJECT_KINDS = """
 #: Kinds of object, as families of operations have them (`DropObject` and its kin).
 OBJECT_KINDS = tuple(_OBJECT_KINDS.split())
 
-_SESSION_COMMANDS = "close deallocate declare execute explain fetch listen load move notify prepare show unlisten"
+_SESSION_COMMANDS = """
+    close deallocate declare_cursor execute explain fetch listen load move notify prepare show unlisten
+"""
 
 #: Types whose instances differ in kind: prefix and endings.
 _FAMILIES: dict[type[Operation], tuple[str, tuple[str, ...]]] = {

@@ -93,7 +93,8 @@ def _document(file: str, problems: list[RuleError]) -> Document | None:
     except RuleError as error:
         problems.append(error)
     except (OSError, UnicodeDecodeError) as error:
-        problems.append(RuleError(f"cannot be read: {error}", file=file))
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        problems.append(RuleError(f"cannot be read: {reason}", file=file))
     return None
 
 

@@ -65,12 +65,22 @@ def _proven(table: Table, column: str, dropped: frozenset[str]) -> bool:
     for constraint in table.constraints:
         if constraint.kind != "check" or not constraint.validated or not constraint.enforced:
             continue
-        if constraint.name not in dropped and any(
-            part.kind == "is_not_null" and part.args and _is_column(part.args[0], column)
-            for part in _conjuncts(constraint.expression)
-        ):
+        if constraint.name not in dropped and _implies_not_null(constraint.expression, column):
             return True
     return False
+
+
+def _implies_not_null(expr: Expr | None, column: str) -> bool:
+    """Whether the expression is never true where the column is null, as far as PostgreSQL's prover sees it."""
+    if expr is None:
+        return False
+    if expr.kind == "and":
+        return any(_implies_not_null(part, column) for part in expr.args)
+    if expr.kind == "or":
+        return all(_implies_not_null(part, column) for part in expr.args)
+    if expr.kind == "not" and expr.args[0].kind == "is_null":
+        return _is_column(expr.args[0].args[0], column)
+    return expr.kind == "is_not_null" and bool(expr.args) and _is_column(expr.args[0], column)
 
 
 def _dropped_beside(context: Context) -> frozenset[str]:
@@ -121,14 +131,27 @@ def default_partition(context: Context, parent: Name) -> Name | Unknown | None:
     return None if (isinstance(found, Table) and found.complete) or found is None else UNKNOWN
 
 
+def has_key(context: Context, partition: Table, key: Constraint) -> bool:
+    """Whether a partition has a foreign key of its own that takes the place of its parent's ``key``."""
+    return key.references is not None and any(
+        own.references == context.resolve(key.references)
+        and own.columns == key.columns
+        and (not key.referenced_columns or own.referenced_columns == key.referenced_columns)
+        and (own.match, own.on_delete, own.on_update) == (key.match, key.on_delete, key.on_update)
+        and (own.deferrable, own.initially_deferred) == (key.deferrable, key.initially_deferred)
+        and own.validated
+        and not own.inherited
+        for own in partition.constraints
+    )
+
+
 def partition_keys_missing(context: Context) -> Answer:
     """ATTACH PARTITION: the parent has a foreign key that the partition does not have."""
     parent, partition = _parent_and_partition(context)
     if not isinstance(parent, Table) or not isinstance(partition, Table):
         return UNKNOWN if UNKNOWN in (parent, partition) else False
-    own = {(key.references, key.columns) for key in partition.constraints if key.kind == "foreign_key"}
     keys = [key for key in parent.constraints if key.kind == "foreign_key"]
-    if any((key.references, key.columns) not in own for key in keys):
+    if any(not has_key(context, partition, key) for key in keys):
         return True
     return False if parent.complete else UNKNOWN
 
@@ -138,9 +161,9 @@ def partition_indexes_missing(context: Context) -> Answer:
     parent, partition = _parent_and_partition(context)
     if not isinstance(parent, Table) or not isinstance(partition, Table):
         return UNKNOWN if UNKNOWN in (parent, partition) else False
-    own = [_index_shape(index) for index in subjects.indexes(context, partition.name)]
+    own = [index_shape(index) for index in subjects.indexes(context, partition.name)]
     for index in subjects.indexes(context, parent.name):
-        if _index_shape(index) not in own:
+        if index_shape(index) not in own:
             return True
     return False if parent.complete else UNKNOWN
 
@@ -150,7 +173,7 @@ def _parent_and_partition(context: Context) -> tuple[Table | Unknown | None, Tab
     return subjects.table(context), None if partition is None else context.table(partition)
 
 
-def _index_shape(index: Index) -> tuple[object, ...]:
+def index_shape(index: Index) -> tuple[object, ...]:
     """What must be the same in a partition's index that takes the place of the parent's."""
     return (
         index.elements, index.include, index.unique, index.method, index.where, index.nulls_not_distinct,

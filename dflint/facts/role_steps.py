@@ -16,13 +16,13 @@ Step = Callable[[Names, Catalog], Names]
 
 
 def indexes(names: Names, catalog: Catalog) -> Names:
-    """their indexes"""
+    """Their indexes"""
     for name in names:
         yield from catalog.indexes_of.get(name, ())
 
 
 def attached_indexes(names: Names, catalog: Catalog) -> Names:
-    """their indexes that are attached to indexes of a partitioned table"""
+    """Their indexes that are attached to indexes of a partitioned table"""
     for name in indexes(names, catalog):
         index = catalog.relations.get(name)
         if isinstance(index, Index) and index.parents:
@@ -30,7 +30,7 @@ def attached_indexes(names: Names, catalog: Catalog) -> Names:
 
 
 def children(names: Names, catalog: Catalog) -> Names:
-    """their partitions and inheritance children at every depth; of indexes, those attached to them"""
+    """Their partitions and inheritance children at every depth; of indexes, those attached to them"""
     pending, seen = list(names), dict[Name, None]()
     while pending:
         for child in catalog.children_of.get(pending.pop(), ()):
@@ -41,13 +41,13 @@ def children(names: Names, catalog: Catalog) -> Names:
 
 
 def direct_children(names: Names, catalog: Catalog) -> Names:
-    """their own partitions and inheritance children, not those of these"""
+    """Their own partitions and inheritance children, not those of these"""
     for name in names:
         yield from catalog.children_of.get(name, ())
 
 
 def partitions(names: Names, catalog: Catalog) -> Names:
-    """the partitions of those that are partitioned, at every depth"""
+    """The partitions of those that are partitioned, at every depth"""
     return children((name for name in names if _is_partitioned(catalog.relations.get(name))), catalog)
 
 
@@ -56,13 +56,13 @@ def _is_partitioned(relation: Relation | None) -> bool:
 
 
 def tree(names: Names, catalog: Catalog) -> Names:
-    """they and their children at every depth"""
+    """They and their children at every depth"""
     own = tuple(names)
     return dict.fromkeys((*own, *children(own, catalog)))
 
 
 def parents(names: Names, catalog: Catalog) -> Names:
-    """the relations they inherit from or are partitions of"""
+    """The relations they inherit from or are partitions of"""
     for name in names:
         relation = catalog.relations.get(name)
         if isinstance(relation, (Table, Index)):
@@ -70,7 +70,7 @@ def parents(names: Names, catalog: Catalog) -> Names:
 
 
 def ancestors(names: Names, catalog: Catalog) -> Names:
-    """their parents at every depth"""
+    """Their parents at every depth"""
     pending, seen = list(names), dict[Name, None]()
     while pending:
         for parent in parents((pending.pop(),), catalog):
@@ -80,8 +80,13 @@ def ancestors(names: Names, catalog: Catalog) -> Names:
     return tuple(seen)
 
 
+def partition_ancestors(names: Names, catalog: Catalog) -> Names:
+    """What they are partitions of, at every depth"""
+    return ancestors([name for name in names if _is_partition(catalog.relations.get(name))], catalog)
+
+
 def default(names: Names, catalog: Catalog) -> Names:
-    """their default partitions"""
+    """Their default partitions"""
     for name in names:
         for child in catalog.children_of.get(name, ()):
             relation = catalog.relations.get(child)
@@ -90,7 +95,7 @@ def default(names: Names, catalog: Catalog) -> Names:
 
 
 def table(names: Names, catalog: Catalog) -> Names:
-    """the tables that they, indexes or owned sequences, belong to"""
+    """The tables that they, indexes or owned sequences, belong to"""
     for name in names:
         relation = catalog.relations.get(name)
         if isinstance(relation, Index):
@@ -100,7 +105,7 @@ def table(names: Names, catalog: Catalog) -> Names:
 
 
 def sequences(names: Names, catalog: Catalog) -> Names:
-    """the sequences that their columns own"""
+    """The sequences that their columns own"""
     for name in names:
         for other, relation in dependents(name, catalog):
             if isinstance(relation, Sequence) and relation.owner_table == name:
@@ -108,7 +113,7 @@ def sequences(names: Names, catalog: Catalog) -> Names:
 
 
 def referenced(names: Names, catalog: Catalog) -> Names:
-    """the tables that their foreign keys refer to"""
+    """The tables that their foreign keys refer to"""
     for name in names:
         relation = catalog.relations.get(name)
         for constraint in relation.constraints if isinstance(relation, Table) else ():
@@ -117,16 +122,16 @@ def referenced(names: Names, catalog: Catalog) -> Names:
 
 
 def own_referenced(names: Names, catalog: Catalog) -> Names:
-    """the tables that their foreign keys refer to, those left out that come from a partitioned parent"""
+    """The tables that their foreign keys refer to; those that come from a parent or are NOT ENFORCED are left out"""
     for name in names:
         relation = catalog.relations.get(name)
         for constraint in relation.constraints if isinstance(relation, Table) else ():
-            if constraint.references is not None and not constraint.inherited:
+            if constraint.references is not None and not constraint.inherited and constraint.enforced:
                 yield constraint.references
 
 
 def referencing(names: Names, catalog: Catalog) -> Names:
-    """the tables with foreign keys to them, or to what they are partitions of"""
+    """The tables with foreign keys to them, or to what they are partitions of"""
     own = tuple(names)
     for name in (*own, *ancestors([each for each in own if _is_partition(catalog.relations.get(each))], catalog)):
         for other, relation in dependents(name, catalog):
@@ -139,7 +144,7 @@ def _is_partition(relation: Relation | None) -> bool:
 
 
 def views(names: Names, catalog: Catalog) -> Names:
-    """the views and materialized views that read them, at every depth"""
+    """The views and materialized views that read them, at every depth"""
     pending, seen = list(names), dict[Name, None]()
     while pending:
         for other, relation in dependents(pending.pop(), catalog):
@@ -166,25 +171,27 @@ def behind(names: Names, catalog: Catalog) -> Names:
 
 
 def planned(names: Names, catalog: Catalog, version: int) -> Names:
-    """all that planning a query over them locks: what is behind them, and the indexes of all that (those of
-    partitioned tables from PostgreSQL 16 on)"""
-    return _with_indexes(behind(names, catalog), catalog, version)
+    """All that planning a query over them locks: what is behind them, and the indexes of all that (those of
+    partitioned tables from PostgreSQL 16 on)
+    """
+    return with_indexes(behind(names, catalog), catalog, version)
 
 
 def checked(names: Names, catalog: Catalog, version: int) -> Names:
-    """what the check of a foreign key plans with: they, partitions of partitioned ones, and indexes as for `planned`"""
+    """What the check of a foreign key plans with: they, partitions of partitioned ones, and indexes as for `planned`"""
     own = tuple(names)
-    return _with_indexes((*own, *partitions(own, catalog)), catalog, version)
+    return with_indexes((*own, *partitions(own, catalog)), catalog, version)
 
 
-def _with_indexes(names: Names, catalog: Catalog, version: int) -> Names:
+def with_indexes(names: Names, catalog: Catalog, version: int) -> Names:
+    """The relations and the indexes that planning with them opens."""
     own = tuple(names)
     opened = indexes(own, catalog)
     return dict.fromkeys((*own, *(opened if version >= 16 else stored(opened, catalog))))
 
 
 def reads(names: Names, catalog: Catalog) -> Names:
-    """the relations that the queries of views and materialized views name"""
+    """The relations that the queries of views and materialized views name"""
     for name in names:
         relation = catalog.relations.get(name)
         if isinstance(relation, View):
@@ -192,7 +199,7 @@ def reads(names: Names, catalog: Catalog) -> Names:
 
 
 def stored(names: Names, catalog: Catalog) -> Names:
-    """those of them that have a file: no partitioned tables and indexes, no foreign tables, no views"""
+    """Those of them that have a file: no partitioned tables and indexes, no foreign tables, no views"""
     return (name for name in names if has_file(catalog.relations.get(name), catalog))
 
 
@@ -224,6 +231,7 @@ STEPS: Mapping[str, Step] = {
         tree,
         parents,
         ancestors,
+        partition_ancestors,
         default,
         table,
         sequences,

@@ -8,11 +8,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 
-from dflint.facts import object_roles, role_steps, subjects
+from dflint.facts import dependency_locks, object_roles, role_steps, subjects
 from dflint.facts.column_indexes import converted_indexes, indexes_of_column
 from dflint.facts.dependents import Removed, identities_of, removed_with, subject_identities
-from dflint.facts.foreign_key_checks import checked_keys, default_sequences
-from dflint.facts.proofs import default_partition
+from dflint.facts.foreign_key_checks import (
+    checked_keys,
+    default_sequences,
+    following,
+    looking_back,
+    queried,
+    row_locked,
+    written,
+)
+from dflint.facts.proofs import default_partition, has_key
 from dflint.facts.unproven import to_check, without_column
 from dflint.model.catalog import Relation, Sequence, Table, View
 from dflint.model.context import Context
@@ -53,30 +61,33 @@ def unknown_part(role: str) -> tuple[str, Iterable[str]] | None:
 
 def documented() -> tuple[Mapping[str, str], Mapping[str, str]]:
     """What the bases and the steps mean."""
-    return (
-        {name: " ".join((base.__doc__ or "").split()) for name, base in _BASES.items()},
-        {name: " ".join((step.__doc__ or "").split()) for name, step in {**role_steps.STEPS, **role_steps.PLANNING}.items()},
-    )
+    return _documentation(_BASES), _documentation({**role_steps.STEPS, **role_steps.PLANNING})
+
+
+def _documentation(functions: Mapping[str, Callable[..., Iterable[Name]]]) -> Mapping[str, str]:
+    return {name: " ".join((function.__doc__ or "").split()) for name, function in functions.items()}
 
 
 def _target(context: Context) -> Iterable[Name]:
-    """the relation named by the statement, or the one that a trigger, rule or policy is on"""
+    """The relation named by the statement, or the one that a trigger, rule or policy is on"""
     name = subjects.relation_name(context)
     return () if name is None else (name,)
 
 
 def _table(context: Context) -> Iterable[Name]:
-    """the table itself, or the one that the named index or sequence belongs to"""
+    """The table itself, or the one that the named index or sequence belongs to"""
     name = subjects.table_name(context)
     return (name,) if isinstance(name, Name) else ()
 
 
 def _referenced(context: Context) -> Iterable[Name]:
-    """tables that foreign keys refer to: new ones by the text, dropped or validated ones by the catalog"""
+    """Tables that foreign keys refer to: new ones by the text, dropped or validated ones by the catalog"""
     found = subjects.referenced_names(context)
     if found:
         return found
-    keys = (key for key in foreign_keys(context) if key.enforced)
+    # One that is not enforced has no triggers on the other table; only DROP CONSTRAINT locks that table nevertheless.
+    by_name = context.operation.kind == "drop_constraint"
+    keys = (key for key in foreign_keys(context) if key.enforced or by_name)
     return tuple(dict.fromkeys(key.references for key in keys if key.references is not None))
 
 
@@ -96,11 +107,11 @@ def foreign_keys(context: Context) -> list[Constraint]:
 
 
 def _ends_keys(operation: Operation) -> bool:
-    return isinstance(operation, DropColumn) or operation.kind == "alter_column_type"
+    return isinstance(operation, DropColumn) or operation.kind in ("alter_column_type", "set_generation_expression")
 
 
 def _referencing(context: Context) -> Iterable[Name]:
-    """tables with foreign keys to the target (and the column the operation is about)"""
+    """Tables with foreign keys to the target (and the column the operation is about)"""
     return _with_keys_to_target(context, lambda key: key.enforced)
 
 
@@ -125,7 +136,7 @@ def _with_keys_to_target(context: Context, wanted: Callable[[Constraint], bool])
 
 
 def _parent(context: Context) -> Iterable[Name]:
-    """the partitioned or inheritance parent"""
+    """The partitioned or inheritance parent"""
     operation = context.operation
     parent = getattr(operation, "partition_of", None) or getattr(operation, "parent", None)
     if parent is not None:
@@ -138,18 +149,18 @@ def _parent(context: Context) -> Iterable[Name]:
 
 
 def _partition(context: Context) -> Iterable[Name]:
-    """the partition that ATTACH or DETACH names"""
+    """The partition that ATTACH or DETACH names"""
     partition = getattr(context.operation, "partition", None)
     return () if partition is None else (context.resolve(partition),)
 
 
 def _kept_keys(context: Context) -> Iterable[Name]:
-    """tables referenced by foreign keys of the parent that the attached partition has already, too"""
+    """Tables referenced by foreign keys of the parent that the attached partition has already, too"""
     return _keys_of_parent(context, present=True)
 
 
 def _new_keys(context: Context) -> Iterable[Name]:
-    """tables referenced by foreign keys of the parent that the attached partition does not have yet"""
+    """Tables referenced by foreign keys of the parent that the attached partition does not have yet"""
     return _keys_of_parent(context, present=False)
 
 
@@ -159,15 +170,36 @@ def _keys_of_parent(context: Context, *, present: bool) -> Iterable[Name]:
         partition = context.catalog.table(name)
         if not isinstance(parent, Table) or not isinstance(partition, Table):
             continue
-        own = [(key.references, key.columns, key.referenced_columns) for key in partition.constraints]
         for key in parent.constraints:
-            if key.references is not None:
-                if ((key.references, key.columns, key.referenced_columns) in own) is present:
-                    yield key.references
+            if key.references is not None and has_key(context, partition, key) is present:
+                yield key.references
+
+
+def _key_added(context: Context) -> Iterable[Name]:
+    """The table and its partitions, as far as they do not have the new foreign key already"""
+    return (name for name in (*_table(context), *_partitions(context)) if not _has_new_key(context, name))
+
+
+def _key_taken_over(context: Context) -> Iterable[Name]:
+    """Tables that the new foreign key refers to, where a partition has the same key already"""
+    return _referenced(context) if any(_has_new_key(context, name) for name in _partitions(context)) else ()
+
+
+def _key_checked_in(context: Context) -> Iterable[Name]:
+    """Tables that the new foreign key refers to, where rows are looked up in them"""
+    added = role_steps.STEPS["stored"](_key_added(context), context.catalog)
+    return _referenced(context) if any(True for _ in added) else ()
+
+
+def _has_new_key(context: Context, name: Name) -> bool:
+    table, key = context.catalog.table(name), getattr(context.operation, "constraint", None)
+    if not isinstance(table, Table) or not isinstance(key, Constraint) or key.references is None:
+        return False
+    return name not in _table(context) and has_key(context, table, key)
 
 
 def _default_partition(context: Context) -> Iterable[Name]:
-    """the default partition of the parent"""
+    """The default partition of the parent"""
     outside = hasattr(context.operation, "partition_of") or context.operation.kind == "drop_table"
     parents = _parent(context) if outside else _target(context)
     found = (default_partition(context, parent) for parent in parents)
@@ -175,7 +207,7 @@ def _default_partition(context: Context) -> Iterable[Name]:
 
 
 def _children(context: Context) -> Iterable[Name]:
-    """partitions and inheritance children, at every depth; none with ONLY"""
+    """Partitions and inheritance children, at every depth; none with ONLY"""
     if getattr(context.operation, "only", False):
         return ()
     pending, seen = list(_table(context)), dict[Name, None]()
@@ -188,18 +220,18 @@ def _children(context: Context) -> Iterable[Name]:
 
 
 def _partitions(context: Context) -> Iterable[Name]:
-    """partitions of a partitioned table, at every depth; none with ONLY"""
+    """Partitions of a partitioned table, at every depth; none with ONLY"""
     table = subjects.table(context)
     return _children(context) if isinstance(table, Table) and table.partition_by is not None else ()
 
 
 def _indexes(context: Context) -> Iterable[Name]:
-    """all indexes of the target"""
+    """All indexes of the target"""
     return tuple(name for table in _table(context) for name in context.catalog.indexes_of.get(table, ()))
 
 
 def _index(context: Context) -> Iterable[Name]:
-    """the index the statement names beside its target"""
+    """The index the statement names beside its target"""
     index = getattr(context.operation, "index", None)
     constraint = getattr(context.operation, "constraint", None)
     if index is None and isinstance(constraint, Constraint):
@@ -208,7 +240,7 @@ def _index(context: Context) -> Iterable[Name]:
 
 
 def _sequence(context: Context) -> Iterable[Name]:
-    """the sequence that the column owns"""
+    """The sequence that the column owns"""
     table, column = subjects.table_name(context), subjects.column_name(context)
     if not isinstance(table, Name) or column is None:
         return ()
@@ -220,7 +252,7 @@ def _sequence(context: Context) -> Iterable[Name]:
 
 
 def _view(context: Context) -> Iterable[Name]:
-    """views on the target that CASCADE drops"""
+    """Views on the target that CASCADE drops"""
     target = subjects.relation_name(context)
     if target is None or not getattr(context.operation, "cascade", False):
         return ()
@@ -232,7 +264,7 @@ def _view(context: Context) -> Iterable[Name]:
 
 
 def _using_table(context: Context) -> Iterable[Name]:
-    """tables with a column of the type, also by way of domains over it"""
+    """Tables with a column of the type, also by way of domains over it"""
     tables: dict[Name, None] = {}
     pending, seen = list(_type_name(context)), set[Name]()
     while pending:
@@ -248,7 +280,7 @@ def _using_table(context: Context) -> Iterable[Name]:
 
 
 def _typed_table(context: Context) -> Iterable[Name]:
-    """tables created OF the type"""
+    """Tables created OF the type"""
     return tuple(
         user
         for name in _type_name(context)
@@ -270,7 +302,7 @@ def _dependents(context: Context, name: Name) -> Iterator[tuple[Name, Relation]]
 
 
 def _reads(context: Context) -> Iterable[Name]:
-    """relations that the statement reads, as parse analysis sees them"""
+    """Relations that the statement reads, as parse analysis sees them"""
     operation = context.operation
     query = getattr(operation, "query", None)
     names = [*getattr(operation, "reads", ()), *(query.reads if isinstance(query, Query) else ())]
@@ -279,55 +311,55 @@ def _reads(context: Context) -> Iterable[Name]:
 
 
 def _writes(context: Context) -> Iterable[Name]:
-    """relations that WITH or a query inside writes"""
+    """Relations that WITH or a query inside writes"""
     query = getattr(context.operation, "query", None)
     return tuple(context.resolve(name) for name in query.writes) if isinstance(query, Query) else ()
 
 
 def _listed(context: Context) -> Iterable[Name]:
-    """tables that a publication lists"""
+    """Tables that a publication lists"""
     return tuple(context.resolve(name) for name in getattr(context.operation, "tables", ()))
 
 
 def _family(context: Context) -> Iterable[Name]:
-    """the table and, without ONLY, its partitions and children at every depth"""
+    """The table and, without ONLY, its partitions and children at every depth"""
     return (*_table(context), *_children(context))
 
 
 def _lacking(context: Context) -> Iterable[Name]:
-    """the table and its children, as far as they do not have the column of ADD COLUMN yet"""
+    """The table and its children, as far as they do not have the column of ADD COLUMN yet"""
     return without_column(context, _family(context))
 
 
 def _to_check(context: Context) -> Iterable[Name]:
-    """the table and its children, as far as the constraint (or NOT NULL) has to be checked against their rows"""
+    """The table and its children, as far as the constraint (or NOT NULL) has to be checked against their rows"""
     return to_check(context, _family(context))
 
 
 def _rechecked(context: Context) -> Iterable[Name]:
-    """tables referenced by valid foreign keys on the column"""
+    """Tables referenced by valid foreign keys on the column"""
     keys = (key for key in foreign_keys(context) if key.validated and key.enforced)
     return dict.fromkeys(key.references for key in keys if key.references is not None)
 
 
 def _unenforced(context: Context) -> Iterable[Name]:
-    """tables referenced by foreign keys on the column (or the one named) that are NOT ENFORCED"""
+    """Tables referenced by foreign keys on the column (or the one named) that are NOT ENFORCED"""
     keys = (key for key in foreign_keys(context) if not key.enforced)
     return dict.fromkeys(key.references for key in keys if key.references is not None)
 
 
 def _rechecking(context: Context) -> Iterable[Name]:
-    """tables with valid foreign keys to the column"""
+    """Tables with valid foreign keys to the column"""
     return _with_keys_to_target(context, lambda key: key.validated and key.enforced)
 
 
 def _new(_context: Context) -> Iterable[Name]:
-    """relations that the statement makes: they had no lock, no file and no name before"""
+    """Relations that the statement makes: they had no lock, no file and no name before"""
     return ()
 
 
 def _constraint_index(context: Context) -> Iterable[Name]:
-    """the index behind the constraint that the operation names"""
+    """The index behind the constraint that the operation names"""
     found = subjects.named_constraint(context)
     if not isinstance(found, Constraint) or found.index is None:
         return ()
@@ -335,14 +367,14 @@ def _constraint_index(context: Context) -> Iterable[Name]:
 
 
 def _mentioned(context: Context) -> Iterable[Name]:
-    """relations that subqueries inside the operation's expressions name"""
+    """Relations that subqueries inside the operation's expressions name"""
     expressions = (getattr(context.operation, field, None) for field in ("using", "check", "where", "when", "default"))
     parts = (part for expression in expressions if isinstance(expression, Expr) for part in expression.walk())
     return dict.fromkeys(context.resolve(name) for part in parts for name in part.reads)
 
 
 def _named_sequences(context: Context) -> Iterable[Name]:
-    """sequences that nextval() and its kin name in the new default"""
+    """Sequences that nextval() and its kin name in the new default"""
     column = getattr(context.operation, "column", None)
     default = column.default if isinstance(column, Column) else getattr(context.operation, "default", None)
     if not isinstance(default, Expr):
@@ -352,7 +384,7 @@ def _named_sequences(context: Context) -> Iterable[Name]:
 
 
 def _truncated(context: Context) -> Iterable[Name]:
-    """the tables that TRUNCATE … CASCADE empties besides: those with foreign keys to what is emptied, and so on"""
+    """The tables that TRUNCATE … CASCADE empties besides: those with foreign keys to what is emptied, and so on"""
     pending, seen = list(_family(context)), dict[Name, None]()
     while pending:
         for other in role_steps.tree(role_steps.referencing((pending.pop(),), context.catalog), context.catalog):
@@ -363,14 +395,14 @@ def _truncated(context: Context) -> Iterable[Name]:
 
 
 def _owner_table(context: Context) -> Iterable[Name]:
-    """the table that OWNED BY names"""
+    """The table that OWNED BY names"""
     options = getattr(context.operation, "options", None)
     owner = options.owned_by if isinstance(options, SequenceOptions) else None
     return () if owner is None else (context.resolve(owner),)
 
 
 def _dropped(context: Context) -> Iterable[Name]:
-    """relations that exist no more when the operation is done: with CASCADE whatever depends on the target"""
+    """Relations that exist no more when the operation is done: with CASCADE whatever depends on the target"""
     gone = _foreseen(context, lambda _old, new: new is None)
     if context.foresee is None or not context.catalog.details.dependencies:
         return gone
@@ -378,7 +410,9 @@ def _dropped(context: Context) -> Iterable[Name]:
 
 
 def _loses(context: Context) -> Iterable[Name]:
-    """tables and views that stay, but lose a column, constraint, default, trigger, rule or policy with what is dropped"""
+    """Tables and views that stay, but lose a part with what is dropped: a column, constraint, default, trigger, rule
+    or policy
+    """
     losing = _foreseen(context, _has_lost)
     if context.foresee is not None and context.catalog.details.dependencies:
         losing = (*losing, *sorted(_removed(context).losing))
@@ -421,17 +455,18 @@ def _has_default(table: Table, name: str) -> bool:
 
 
 def _column_indexes(context: Context) -> Iterable[Name]:
-    """indexes of the table and its children that use the column in any way"""
+    """Indexes of the table and its children that use the column in any way"""
     return indexes_of_column(context, _family(context))
 
 
 def _converted_indexes(context: Context) -> Iterable[Name]:
-    """indexes that a change of the column's type has to build again although the table is not rewritten"""
+    """Indexes that a change of the column's type has to build again although the table is not rewritten"""
     return converted_indexes(context, _family(context))
 
 
 _BASES: Mapping[str, Base] = {
     **object_roles.BASES,
+    "new_dependencies": dependency_locks.new_dependencies,
     "target": _target,
     "table": _table,
     "family": _family,
@@ -453,6 +488,9 @@ _BASES: Mapping[str, Base] = {
     "partition": _partition,
     "kept_keys": _kept_keys,
     "new_keys": _new_keys,
+    "key_added": _key_added,
+    "key_taken_over": _key_taken_over,
+    "key_checked_in": _key_checked_in,
     "default_partition": _default_partition,
     "view": _view,
     "using_table": _using_table,
@@ -465,6 +503,11 @@ _BASES: Mapping[str, Base] = {
     "truncated": _truncated,
     "owner_table": _owner_table,
     "named_sequences": _named_sequences,
+    "queried": queried,
+    "row_locked": row_locked,
+    "written": written,
+    "looking_back": looking_back,
+    "following": following,
     "default_sequences": default_sequences,
     "checked_keys": checked_keys,
     "dropped": _dropped,

@@ -18,7 +18,9 @@ from dflint.model.names import Identity, Name
 from dflint.model.operations.base import Opaque
 
 
-def statement_effects(contexts: Sequence[Context], file: str, span: SqlSpan) -> StatementEffects:
+def statement_effects(
+    contexts: Sequence[Context], file: str, span: SqlSpan, unread: Iterable[str] = ()
+) -> StatementEffects:
     """The effects of one statement.
 
     Args:
@@ -26,18 +28,22 @@ def statement_effects(contexts: Sequence[Context], file: str, span: SqlSpan) -> 
             ones before it left.
         file: where it stands.
         span: where in the file.
+        unread: what else it does that could not be read, in words for users.
     """
     before = contexts[0].catalog if contexts else Catalog()
     found = _Found(before)
     for context in contexts:
         found.add(context)
-    locks = {identity: mode for identity, mode in sorted(found.locks.items())}
+    found.unknown.update(dict.fromkeys(unread))
+    locks = dict(sorted(found.locks.items()))
     return StatementEffects(
         file=file,
         line=span.line,
         sql_span=span,
         operations=tuple(
-            context.operation.kind for context in sorted(contexts, key=lambda each: each.operation.clause)
+            context.operation.kind
+            for context in sorted(contexts, key=lambda each: each.operation.clause)
+            if context.operation.inside != "routine"
         ),
         locks=locks,
         rewrites=tuple(sorted(found.rewrites)),
@@ -78,6 +84,8 @@ class _Found(Struct):
 
     def add(self, context: Context) -> None:
         """Add one operation."""
+        if self._gone_already(context):
+            return
         if self.refusal is None and (refused := context.knowledge.refusal(context)) is not None:
             self._refuse(refused)
         effect = context.effect
@@ -102,6 +110,14 @@ class _Found(Struct):
         self.unknown.update(dict.fromkeys(effect.unknown))
         self._doubt(context)
         self.invalidates_prepared = self.invalidates_prepared or effect.invalidates_prepared
+
+    def _gone_already(self, context: Context) -> bool:
+        """Whether an earlier name of the same DROP list has taken this one with it."""
+        operation, before = context.operation, self.before
+        if operation.clause < 1 or not operation.kind.startswith("drop_") or operation.target is None:
+            return False
+        name = before.resolve(operation.target, context.session.search_path)
+        return before.relations.get(name) is not None and context.catalog.relations.get(name) is None
 
     def _refuse(self, effect: Effect) -> None:
         self.refusal = Refusal(effect.refused, effect.note or "PostgreSQL does not allow this")
@@ -148,8 +164,10 @@ class _Found(Struct):
             relation = now.relations.get(name)
             if relation is None and now.relation(name) is None:
                 continue
-            if before is not now and before.relations.get(name) is None and (
-                before.closed or isinstance(relation, (Index, SequenceRelation))
+            if (
+                before is not now
+                and before.relations.get(name) is None
+                and (before.closed or isinstance(relation, (Index, SequenceRelation)))
             ):
                 continue
             if wanted is None or relation is None or wanted(relation, now):
@@ -164,7 +182,10 @@ def _does_nothing(context: Context) -> bool:
 
 
 def identity_of(name: Name, relation: Relation | None) -> str | None:
-    """The printed identity of a relation, None for composite types; one of which nothing is known is taken for a table."""
+    """The printed identity of a relation, None for composite types.
+
+    One of which nothing is known is taken for a table.
+    """
     kind = "table"
     if isinstance(relation, Table):
         kind = "table" if relation.foreign_server is None else "foreign_table"

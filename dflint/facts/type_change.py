@@ -10,10 +10,10 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from dflint.facts import subjects
-from dflint.model.catalog import UNKNOWN, CompositeType, Domain, EnumType, Table, Unknown
+from dflint.model.catalog import UNKNOWN, CompositeType, Domain, EnumType, Other, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.expressions import Expr, Type
-from dflint.model.names import Name
+from dflint.model.names import Identity, Name
 from dflint.model.operations.tables import AlterColumnType
 from dflint.model.schema import Column
 
@@ -37,6 +37,9 @@ json: jsonb
 jsonb: json
 macaddr: macaddr8
 macaddr8: macaddr
+regclass: oid= int4= int8
+regproc: oid= int4= int8
+regtype: oid= int4= int8
 money: numeric
 name: bpchar text varchar
 numeric: float4 float8 int2 int4 int8 money
@@ -56,7 +59,9 @@ citext: bpchar= text= varchar=
 """
 _TEXTS = frozenset({"text", "varchar", "bpchar", "name", "citext"})
 #: Types that share an operator class, so that an index outlives a relabelling.
-_SAME_INDEX = ({"text", "varchar"}, {"inet", "cidr"})
+_SAME_INDEX = (
+    {"text", "varchar"}, {"inet", "cidr"}, {"oid", "regclass"}, {"oid", "regproc"}, {"oid", "regtype"}
+)  # fmt: skip
 _COLLATABLE = frozenset({"text", "varchar", "bpchar", "citext", "name"})
 _UTC = frozenset({"utc", "gmt", "uct", "zulu", "universal", "greenwich", "z", "0", "+0", "-0", "+00", "+00:00"})
 _ORDER = ("none", "index_rebuild", "rewrite", "refused")
@@ -72,7 +77,7 @@ def type_change(context: Context) -> str | Unknown:
     operation = context.operation
     if not isinstance(operation, AlterColumnType):
         return "none"
-    steps = _using_steps(operation)
+    steps = _using_steps(operation, context)
     if steps is None:
         return "rewrite"
     column = subjects.column(context)
@@ -81,7 +86,7 @@ def type_change(context: Context) -> str | Unknown:
     worst, unknown = "none", False
     before = column.type
     for after in (*steps, operation.type):
-        cost = _cost(before, after, context)
+        cost = conversion_cost(before, after, context)
         # A cast that USING spells out need not be one that an assignment would find.
         if cost == "refused" and operation.using is not None:
             cost = "rewrite"
@@ -90,12 +95,29 @@ def type_change(context: Context) -> str | Unknown:
         before = after
     if unknown:
         return worst if worst in ("rewrite", "refused") and operation.using is not None else UNKNOWN
-    if worst == "none" and before.name.name in _COLLATABLE and column.collation != operation.collation:
+    if worst == "none" and collation_changes(context):
         return "index_rebuild"
     return worst
 
 
-def _using_steps(operation: AlterColumnType) -> list[Type] | None:
+def collation_changes(context: Context) -> bool:
+    """Whether ALTER COLUMN TYPE gives the column another collation."""
+    operation, column = context.operation, subjects.column(context)
+    if not isinstance(operation, AlterColumnType) or not isinstance(column, Column) or column.type is None:
+        return False
+    if operation.type.name.name not in _COLLATABLE or operation.type.name.schema not in (None, "pg_catalog"):
+        return False
+    return _plain_collation(column.collation) != _plain_collation(operation.collation)
+
+
+def _plain_collation(name: Name | None) -> Name | None:
+    """Without the schema that is always searched; the default is no collation at all."""
+    if name is None or name.schema not in (None, "pg_catalog"):
+        return name
+    return None if name.name == "default" else Name(None, name.name)
+
+
+def _using_steps(operation: AlterColumnType, context: Context) -> list[Type] | None:
     """The types that USING casts the column to, one after the other; None when it does anything else."""
     steps: list[Type] = []
     expr: Expr | None = operation.using
@@ -105,13 +127,36 @@ def _using_steps(operation: AlterColumnType) -> list[Type] | None:
             return steps[::-1] if same else None
         if expr.kind == "cast" and expr.type is not None:
             steps.append(expr.type)
+        elif expr.kind == "function":
+            inlined = _inlined(expr, context)
+            if inlined is None:
+                return None
+            steps.append(inlined)
         elif expr.kind != "collate":
             return None
         expr = expr.args[0]
     return []
 
 
-def _cost(old: Type, new: Type, context: Context) -> str | Unknown:
+def _inlined(call: Expr, context: Context) -> Type | None:
+    """The type of a call of an SQL function that does nothing but return its only argument; None for any other."""
+    if call.name is None or len(call.args) != 1:
+        return None
+    schemas = (call.name.schema,) if call.name.schema else context.session.search_path
+    for schema in schemas:
+        for routine in context.catalog.routines.get(Name(schema, call.name.name)) or ():
+            given = [each for each in routine.parameters if each.mode == "in"]
+            body = routine.inlined
+            if len(given) != 1 or body is None or routine.strict:
+                continue
+            named = body.kind == "column" and body.name is not None and body.name.name == given[0].name
+            if named or body.kind == "parameter":
+                return routine.returns
+    return None
+
+
+def conversion_cost(old: Type, new: Type, context: Context) -> str | Unknown:
+    """The cost of converting a column of one type to another, as `type_change` answers it, by an assignment."""
     if _qualified(old, context) == _qualified(new, context):
         if old.modifiers == new.modifiers and bool(old.dimensions) == bool(new.dimensions):
             return "none"
@@ -135,9 +180,9 @@ def _cost(old: Type, new: Type, context: Context) -> str | Unknown:
 
 def _to_domain(old: Type, domain: Domain, context: Context) -> str | Unknown:
     if domain.not_null or domain.constraints:
-        cost = _cost(old, domain.type, context)
+        cost = conversion_cost(old, domain.type, context)
         return "refused" if cost == "refused" else "rewrite"
-    return _cost(old, domain.type, context)
+    return conversion_cost(old, domain.type, context)
 
 
 def _base_cost(old: Type, new: Type, context: Context) -> str | Unknown:
@@ -165,7 +210,7 @@ def _array_cost(old: Type, new: Type, context: Context) -> str | Unknown:
     if old.dimensions and new.dimensions:
         if _qualified(old, context) == _qualified(new, context) and old.modifiers == new.modifiers:
             return "none"
-        member = _cost(replace(old, dimensions=0), replace(new, dimensions=0), context)
+        member = conversion_cost(replace(old, dimensions=0), replace(new, dimensions=0), context)
         return member if member is UNKNOWN or member == "refused" else "rewrite"
     if not new.dimensions and _internal(new) is None:
         return UNKNOWN
@@ -174,12 +219,31 @@ def _array_cost(old: Type, new: Type, context: Context) -> str | Unknown:
 
 def _foreign_cost(old: Type, new: Type, context: Context) -> str | Unknown:
     """One of the two is a user's or an extension's type."""
+    cast = _listed_cast(old, new, context)
+    if cast is not None:
+        return cast
     known_old, known_new = _known(old, context), _known(new, context)
     if known_old and _internal(new) in _TEXTS:
         return "rewrite"
     if known_old and known_new:
         return "refused"
     return UNKNOWN
+
+
+def _listed_cast(old: Type, new: Type, context: Context) -> str | None:
+    """The cost where the catalog knows all casts between user types; None where it does not, or within one type."""
+    catalog = context.catalog
+    source, target = (catalog.resolve_type(each.name, context.session.search_path) for each in (old, new))
+    if not catalog.closed or source == target:
+        return None
+    found = catalog.others.get(str(Identity("cast", (f"{source} AS {target}",))))
+    if not isinstance(found, Other):
+        # Values of any type become text in an assignment, as they are printed.
+        return "rewrite" if _internal(new) in _TEXTS else None
+    how = dict(found.attributes)
+    if how.get("context") == "e":
+        return "refused"
+    return "rewrite" if how.get("method") != "b" or new.modifiers else "index_rebuild"
 
 
 def _known(type_: Type, context: Context) -> bool:
@@ -218,9 +282,7 @@ def _length_cost(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> str |
     if name == "numeric":
         grows = bool(before) and _scale(before) == _scale(after) and after[0] >= before[0]
     elif name == "interval":
-        if len(before) > 1 or len(after) > 1:
-            return UNKNOWN
-        grows = after[0] >= 6 or (bool(before) and after[0] >= before[0])
+        grows = _interval_grows(before, after)
     elif name in ("timestamp", "timestamptz", "time", "timetz"):
         grows = after[0] >= 6 or (bool(before) and after[0] >= before[0])
     elif name in ("varchar", "varbit"):
@@ -228,6 +290,22 @@ def _length_cost(name: str, old: tuple[str, ...], new: tuple[str, ...]) -> str |
     else:
         return UNKNOWN
     return "none" if grows else "rewrite"
+
+
+#: Fields of an interval type, as the bits of its first modifier, smallest unit first; all of them is 32767.
+_INTERVAL_FIELDS = (4096, 2048, 1024, 8, 2, 4)
+
+
+def _interval_grows(before: list[int], after: list[int]) -> bool:
+    """Whether no value loses a field or digits: modifiers are the fields and, perhaps, the digits of seconds."""
+    old_least, new_least = _least_field(before), _least_field(after)
+    old_digits, new_digits = (each[1] if len(each) > 1 else 6 for each in (before, after))
+    return new_least <= old_least and (old_least > 0 or new_digits >= 6 or new_digits >= old_digits)
+
+
+def _least_field(modifiers: list[int]) -> int:
+    fields = modifiers[0] if modifiers else 32767
+    return next((place for place, bit in enumerate(_INTERVAL_FIELDS) if fields & bit), 0)
 
 
 def _scale(modifiers: list[int]) -> int:

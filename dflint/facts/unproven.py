@@ -1,4 +1,4 @@
-"""Which tables of a family an operation still has to do something to: the others have the column, or prove the check."""
+"""Which tables of a family an operation has to do something to: the others have the column, or prove the check."""
 
 from __future__ import annotations
 
@@ -40,6 +40,8 @@ def _is_proven(context: Context, name: Name) -> bool:
     if isinstance(constraint, Constraint):
         if constraint.no_inherit and name != subjects.table_name(context):
             return True
+        if constraint.kind == "primary_key":
+            return all(proves_not_null(context, table, column) for column in constraint.columns)
         if constraint.kind == "not_null":
             return proves_not_null(context, table, next(iter(constraint.columns), ""))
         return constraint.name is not None and any(each.name == constraint.name for each in table.constraints)

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dflint.facts import circumstances, columns, judgments, object_conditions, refusal_conditions
+from dflint.facts import (
+    circumstances,
+    column_refusals,
+    columns,
+    constraint_refusals,
+    dependency_locks,
+    foreign_key_refusals,
+    judgments,
+    object_conditions,
+    partition_refusals,
+    refusal_conditions,
+    table_refusals,
+)
 from dflint.facts.condition import Condition
 from dflint.model.locks import MODES
 
@@ -16,7 +28,13 @@ def vocabulary() -> Mapping[str, Condition]:
         *columns.CONDITIONS,
         *judgments.CONDITIONS,
         *refusal_conditions.CONDITIONS,
+        *column_refusals.CONDITIONS,
+        *table_refusals.CONDITIONS,
+        *foreign_key_refusals.CONDITIONS,
+        *constraint_refusals.CONDITIONS,
         *object_conditions.CONDITIONS,
+        *dependency_locks.CONDITIONS,
+        *partition_refusals.CONDITIONS,
     )
     return {condition.name: condition for condition in table}
 

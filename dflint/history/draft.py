@@ -39,6 +39,7 @@ class Draft(Reader):
                 self.closed,
                 self.incomplete,
                 before.version,
+                before.minor,
                 self.schemas,
                 self.relations,
                 self.types,

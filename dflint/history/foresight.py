@@ -18,4 +18,5 @@ def foresee(context: Context) -> Change:
     draft = Draft(context.catalog, context.version)
     after = advance(draft, operation, context.session, context.statement.operations, watch=True)
     touched = draft.touched or ()
-    return Change(after, frozenset(key for where, key in touched if where == "relations" and isinstance(key, Name)))
+    relations = frozenset(key for where, key in touched if where == "relations" and isinstance(key, Name))
+    return Change(after, relations, bool(touched))

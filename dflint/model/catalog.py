@@ -331,6 +331,7 @@ class Catalog(Struct, frozen=True):
         closed: everything that exists is listed. False for a replay: the database may hold more than its history.
         incomplete: reasons why answers may be wrong, such as a query that failed; empty is good.
         version: server major version, None when not known.
+        minor: the minor release, None when not known.
         others: objects without a type of their own, by printed identity; True where nothing more is known of one.
         details: what only a server can tell.
     """
@@ -339,6 +340,7 @@ class Catalog(Struct, frozen=True):
     closed: bool = False
     incomplete: tuple[str, ...] = ()
     version: int | None = None
+    minor: int | None = None
     schemas: Map[str, bool | None] = Map()
     relations: Map[Name, Relation | None] = Map()
     types: Map[Name, UserType | None] = Map()

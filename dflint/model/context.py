@@ -35,10 +35,12 @@ class Change(Struct, frozen=True):
     Attributes:
         after: the catalog after it.
         touched: qualified names of the relations that it makes, changes or drops.
+        happens: it changes anything at all; False where replay knows that the server refuses it.
     """
 
     after: Catalog
     touched: frozenset[Name]
+    happens: bool
 
 
 class Context(Struct, eq=False):
@@ -156,11 +158,18 @@ class Context(Struct, eq=False):
         name = self.resolve(operation.target)
         column = getattr(operation, "column", None)
         parts = tuple(part for part in name if part)
-        if kind in ("schema", "extension", "publication", "role", "database", "tablespace", "language"):
+        if kind in _SCHEMALESS:
             return str(Identity(kind, (name.name,)))
         if isinstance(column, str) and kind in ("table", "view", "materialized_view", "foreign_table"):
             return str(Identity("column", (*parts, column)))
         return str(Identity(kind, parts))
+
+
+#: Kinds of object that are in no schema.
+_SCHEMALESS = frozenset(
+    """access_method database event_trigger extension fdw language publication role schema server subscription
+    tablespace""".split()
+)
 
 
 class Hit:

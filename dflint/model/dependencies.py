@@ -49,7 +49,8 @@ REVERSE_MAPS = frozenset(
     {"indexes_of", "children_of", "dependents_of", "users_of_type", "users_of_routine", "owners_of_constraint"}
 )
 
-_SEQUENCE_FUNCTIONS = frozenset({"nextval", "currval", "setval"})
+#: Functions whose first argument names a sequence.
+SEQUENCE_FUNCTIONS = frozenset({"nextval", "currval", "setval"})
 
 
 def links(relation: Relation) -> set[Link]:
@@ -144,7 +145,7 @@ def sequences_named(expr: Expr) -> Iterator[Name]:
 
 def sequence_argument(expr: Expr) -> Name | None:
     """The sequence that ``expr`` itself, a call of nextval() or its kin, names by a constant."""
-    if expr.kind != "function" or expr.name is None or expr.name.name not in _SEQUENCE_FUNCTIONS or not expr.args:
+    if expr.kind != "function" or expr.name is None or expr.name.name not in SEQUENCE_FUNCTIONS or not expr.args:
         return None
     argument = expr.args[0]
     if argument.kind == "cast" and argument.args and argument.type is not None:

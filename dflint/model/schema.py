@@ -173,6 +173,10 @@ class Query(Part, frozen=True):
         functions: functions it calls.
         writes: relations written by data-modifying WITH.
         locks_rows: FOR UPDATE and its kin.
+        locked: the relations that FOR UPDATE OF names; empty where it names none, and so means all.
+        only: relations read with ONLY and nowhere without it.
+        sequences: those that nextval() and its kin name by a constant.
+        sequences: those that it hands to nextval(), setval() or currval() as constants.
         mentions: names of all columns it names anywhere (USING included), without their tables, ``*`` where it says
             so; None when that was not looked for, or NATURAL JOIN hides some.
     """
@@ -183,6 +187,9 @@ class Query(Part, frozen=True):
     writes: tuple[Name, ...] = ()
     locks_rows: bool = False
     mentions: tuple[str, ...] | None = None
+    locked: tuple[Name, ...] = ()
+    only: tuple[Name, ...] = ()
+    sequences: tuple[Name, ...] = ()
 
 
 class Parameter(Part, frozen=True):

@@ -8,9 +8,10 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 from msgspec.structs import replace
-from psycopg import AsyncConnection, sql
+from psycopg import AsyncConnection, Error, sql
 
 from dflint.facts.probes import Probe
+from dflint.model.errors import InputError
 from dflint.model.locks import stronger
 from dflint.model.observation import Observation
 from dflint.postgres.connection import connect
@@ -88,35 +89,25 @@ class ProbeServer:
                 yield server
             finally:
                 await workspaces.close()
-                await server._drop_roles()
+                for role in server._roles:
+                    await server._drop_role(role)
 
     @asynccontextmanager
     async def prepared(self, probe: Probe) -> AsyncIterator[PreparedProbe]:
         """A database with the probe's setup and nothing else, for as long as the context lasts.
 
         Raises:
-            psycopg.Error: the setup or the settings fail.
+            InputError: the setup or the settings fail.
         """
-        if TABLESPACE in probe.text:
-            await self._make_tablespace()
         workspace = await self._workspaces.use()
-        await self._drop_roles()
-        # Those of this probe may be there too, where another run was killed.
-        self._roles = [role.lower() for role in dict.fromkeys(_ROLE.findall(probe.text))]
-        await self._drop_roles()
-        self._roles = [role.lower() for role in dict.fromkeys(_ROLE.findall(probe.text))]
         observer, worker, holder = workspace.sessions
-        await _tear_down(probe, observer)  # what a run that was killed left
-        if probe.setup:
-            # What the setup scans is counted for its session: the worker must be another.
-            await observer.execute(probe.setup.encode())
-            await observer.rollback()
-            await observer.execute(b"reset session authorization")
-            await observer.execute(b"discard all")
-        await plan_sequentially(worker)
-        await worker.execute(sql.SQL("set statement_timeout = {}").format(_STATEMENT_TIMEOUT))
-        for name, value in probe.settings.items():
-            await worker.execute(sql.SQL("select set_config({}, {}, false)").format(name, value))
+        try:
+            await self._clear_up_for(probe, observer)
+            await _set_up(probe, observer, worker)
+        except Error as error:
+            file, _, line = probe.place.rpartition(":")
+            reason = f"the setup of probe {probe.id} fails: {error.diag.message_primary or error}"
+            raise InputError(reason, file=file or None, line=int(line) if line else None) from error
         try:
             yield PreparedProbe(probe, worker, observer, holder)
             await _tear_down(probe, observer)
@@ -124,6 +115,16 @@ class ProbeServer:
             # Sessions may be in any state.
             await self._workspaces.close()
             raise
+
+    async def _clear_up_for(self, probe: Probe, session: AsyncConnection[Any]) -> None:
+        """Remove what the probe before left outside the database, and what a killed run of this one left."""
+        if TABLESPACE in probe.text:
+            await self._make_tablespace()
+        own = [role.lower() for role in dict.fromkeys(_ROLE.findall(probe.text))]
+        for role in dict.fromkeys([*self._roles, *own]):
+            await self._drop_role(role)
+        self._roles = own
+        await _tear_down(probe, session)
 
     async def study(self, probe: Probe, seen: Observation) -> Observation:
         """Find out what a statement that cannot run in a transaction locks and waits for, by holding it up.
@@ -155,9 +156,8 @@ class ProbeServer:
             leftover=next(iter(sorted(leftovers - {""})), ""),
         )
 
-    async def _drop_roles(self) -> None:
-        while self._roles:
-            await self._admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(self._roles.pop())))
+    async def _drop_role(self, role: str) -> None:
+        await self._admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(role)))
 
     async def _make_tablespace(self) -> None:
         found = await self._admin.execute("select from pg_tablespace where spcname = %s", (TABLESPACE,))
@@ -170,3 +170,16 @@ async def _tear_down(probe: Probe, session: AsyncConnection[Any]) -> None:
     """Remove what would outlive the probe's database."""
     if probe.teardown:
         await session.execute(probe.teardown.encode())
+
+
+async def _set_up(probe: Probe, observer: AsyncConnection[Any], worker: AsyncConnection[Any]) -> None:
+    if probe.setup:
+        # What the setup scans is counted for its session: the worker must be another.
+        await observer.execute(probe.setup.encode())
+        await observer.rollback()
+        await observer.execute(b"reset session authorization")
+        await observer.execute(b"discard all")
+    await plan_sequentially(worker)
+    await worker.execute(sql.SQL("set statement_timeout = {}").format(_STATEMENT_TIMEOUT))
+    for name, value in probe.settings.items():
+        await worker.execute(sql.SQL("select set_config({}, {}, false)").format(name, value))

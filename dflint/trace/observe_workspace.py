@@ -32,8 +32,11 @@ select (select count(*) from pg_namespace where oid >= 16384 and nspname !~ '^pg
      + (select count(*) from pg_foreign_data_wrapper) + (select count(*) from pg_cast where oid >= 16384)
      + (select count(*) from pg_language where oid >= 16384) + (select count(*) from pg_am where oid >= 16384)
      + (select count(*) from pg_transform) + (select count(*) from pg_largeobject_metadata)
-     + (select count(*) from pg_default_acl) + (select count(*) from pg_db_role_setting)
-     + (select count(*) from pg_subscription)
+     + (select count(*) from pg_default_acl)
+     + (select count(*) from pg_db_role_setting s, pg_database d
+        where d.oid = setdatabase and datname = current_database())
+     + (select count(*) from pg_subscription s, pg_database d
+        where d.oid = subdbid and datname = current_database())
 """
 
 

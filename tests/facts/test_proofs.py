@@ -89,7 +89,8 @@ def attach(bound: PartitionBound = RANGE) -> AttachPartition:
         (Expr("and", args=(INSIDE, KEY_NOT_NULL)), True, False, True),
         (INSIDE, True, False, False),
         (INSIDE, False, True, False),
-        (operator(">=", col("k"), constant("1")), True, True, UNKNOWN),
+        (operator(">=", col("k"), constant("1")), True, True, False),
+        (Expr("and", args=(operator(">=", col("k"), constant("x")), INSIDE.args[1])), True, True, UNKNOWN),
         (operator(">=", col("other"), constant("1")), True, True, False),
     ],
 )
@@ -103,7 +104,7 @@ def test_list_bound() -> None:
     bound = PartitionBound("list", values=(constant("a"), constant("b")))
     inside = Expr("in", args=(col("k"), constant("a")))
     outside = Expr("in", args=(col("k"), constant("a"), constant("z")))
-    for expression, answer in ((inside, True), (outside, UNKNOWN)):
+    for expression, answer in ((inside, True), (outside, False)):
         child = Table(public("c"), (column("k", not_null=True),), (check(expression),))
         assert partition_bound_proven(context_of(attach(bound), catalog_of(parent, child))) is answer
 

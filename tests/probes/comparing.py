@@ -7,6 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
+from psycopg import sql
 
 from dflint.app.effects import predict
 from dflint.app.facts import fact_records
@@ -14,8 +15,12 @@ from dflint.catalog.reader import read_catalog
 from dflint.facts.probes import Probe
 from dflint.model.effect import StatementEffects
 from dflint.model.locks import MODES, stronger
+from dflint.model.names import Identity
 from dflint.model.observation import Observation
 from dflint.trace.observe_probe import PreparedProbe, ProbeServer
+
+#: LOCK TABLE does not take these.
+_FLEETING = ("index:", "materialized_view:")
 
 #: How often to look for a short lock that is predicted; and for one that is not, where there are indexes.
 _LOOKS, _LOOKS_AT_LEAST = 40, 3
@@ -24,7 +29,9 @@ _LOOKS, _LOOKS_AT_LEAST = 40, 3
 class Outcome(Struct, frozen=True):
     """One probe on one server.
 
-    ``problems``: everything that is not as it should be, in words.
+    Attributes:
+        problems: everything that is not as it should be, in words.
+        empty: the scanned tables that hold no rows.
     """
 
     probe: Probe
@@ -32,6 +39,7 @@ class Outcome(Struct, frozen=True):
     seen: Observation
     predicted: StatementEffects | None
     problems: tuple[str, ...]
+    empty: tuple[str, ...] = ()
 
     @property
     def good(self) -> bool:
@@ -65,7 +73,7 @@ async def outcome_of(server: ProbeServer, probe: Probe, *, predicting: bool = Tr
         predicting: False only runs it.
 
     Raises:
-        psycopg.Error: the probe's setup fails.
+        InputError: the probe's setup fails.
     """
     predicted, problems = None, list[str]()
     async with server.prepared(probe) as prepared:
@@ -75,6 +83,7 @@ async def outcome_of(server: ProbeServer, probe: Probe, *, predicting: bool = Tr
             except Exception:  # noqa: BLE001  # a failure is an outcome like any other
                 problems.append(f"the prediction fails: {traceback.format_exc(limit=-4)}")
         seen = await prepared.observe()
+        empty = await _empty(prepared, seen)
     if seen.transaction == "refused" and seen.error is None:
         seen = await server.study(probe, seen)
         if predicted is not None:
@@ -87,20 +96,30 @@ async def outcome_of(server: ProbeServer, probe: Probe, *, predicting: bool = Tr
         problems += differences(seen, predicted)
         if probe.proves is not None:
             problems += _proven(probe, predicted, server.major)
-    return Outcome(probe, server.major, seen, predicted, tuple(problems))
+    return Outcome(probe, server.major, seen, predicted, tuple(problems), empty)
+
+
+async def _empty(prepared: PreparedProbe, seen: Observation) -> tuple[str, ...]:
+    found = []
+    for identity in seen.scans:
+        table = sql.Identifier(*Identity.parse(identity).parts)
+        cursor = await prepared.observer.execute(sql.SQL("select from {} limit 1").format(table))
+        if await cursor.fetchone() is None:
+            found.append(identity)
+    return tuple(found)
 
 
 async def _seen_long_enough(
     server: ProbeServer, probe: Probe, seen: Observation, predicted: StatementEffects
 ) -> Observation:
-    """Run it again until each lock predicted on an index has been seen: these cannot be held up, and are short."""
-    if not any(identity.startswith("index:") for identity in {**predicted.locks, **seen.locks}):
+    """Run it again until each predicted lock of those that cannot be held up has been seen: they may be short."""
+    if not any(identity.startswith(_FLEETING) for identity in {**predicted.locks, **seen.locks}):
         return seen
     for look in range(_LOOKS):
         missing = {
             identity
             for identity, mode in predicted.locks.items()
-            if identity.startswith("index:") and seen.locks.get(identity) != mode
+            if identity.startswith(_FLEETING) and seen.locks.get(identity) != mode
         }
         if (look >= _LOOKS_AT_LEAST and not missing) or not all(
             _covers(predicted.locks[each], seen.locks.get(each)) for each in missing
@@ -111,7 +130,7 @@ async def _seen_long_enough(
         strongest = {
             identity: stronger(mode, seen.locks.get(identity, mode))
             for identity, mode in again.items()
-            if identity.startswith("index:")
+            if identity.startswith(_FLEETING)
         }
         seen = replace(seen, locks=dict(sorted({**seen.locks, **strongest}.items())))
     return seen

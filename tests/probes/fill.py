@@ -1,6 +1,6 @@
 """Write the `proves` lists of probe files: the facts on which the predictions rest.
 
-python -m tests.probes.fill rules/facts/probes/*.yaml --servers DIR
+python -m tests.probes.fill rules/facts/probes/*.yaml
 
 Only of probes whose predictions hold on every major there is a server of; the others are printed.
 """
@@ -14,10 +14,9 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import psycopg
-
 from dflint.facts.probe_reader import read_probes
 from dflint.facts.probes import Probe
+from dflint.model.errors import InputError
 from dflint.trace.observe_probe import ProbeServer
 from tests.probes.comparing import outcome_of
 from tests.probes.run import servers
@@ -34,7 +33,7 @@ async def collect(probes: Sequence[Probe], dsns: Sequence[str]) -> dict[str, lis
                     continue
                 try:
                     outcome = await outcome_of(server, probe)
-                except psycopg.Error as error:
+                except InputError as error:
                     print(f"{probe.id} on {server.major}: {error}")
                     wrong.add(probe.id)
                     continue
@@ -65,13 +64,13 @@ def main() -> int:
     parser.add_argument("files", nargs="+", type=Path)
     parser.add_argument("--servers", default=os.environ.get("DFLINT_TEST_SERVERS", ""))
     given = parser.parse_args()
-    dsns = list(servers(given.servers, "all"))
     left = 0
-    for file in given.files:
-        probes = read_probes([file])
-        proves = asyncio.run(collect(probes, dsns))
-        write(file, probes, proves)
-        left += len(probes) - len(proves)
+    with servers(given.servers, "all") as dsns:
+        for file in given.files:
+            probes = read_probes([file])
+            proves = asyncio.run(collect(probes, dsns))
+            write(file, probes, proves)
+            left += len(probes) - len(proves)
     print(f"{left} probes go wrong", file=sys.stderr)
     return 1 if left else 0
 

@@ -1,6 +1,6 @@
 """Compare predictions with what servers do, for statements at random; print each kind of difference once.
 
-python -m tests.probes.fuzz --count 200 --seed 1 --servers DIR --major 13,18
+python -m tests.probes.fuzz --count 200 --seed 1 --major 13,18
 python -m tests.probes.fuzz --surroundings ...       probes with other things around, instead of generated schemas
 """
 
@@ -17,6 +17,7 @@ from random import Random
 import psycopg
 
 from dflint.app.facts import built_in_probes
+from dflint.model.errors import InputError
 from tests.probes.bench import Bench
 from tests.probes.comparing import Outcome
 from tests.probes.generating import facts_of, generated, is_comparable, told, wrong
@@ -36,8 +37,8 @@ def fuzz(make: Callable[[Random], Outcome], count: int, seed: int) -> None:
     for number in range(count):
         try:
             outcome = make(Random(f"{seed}-{number}"))
-        except psycopg.Error as error:
-            print(f"--- {seed}-{number}: the setup fails: {error}", flush=True)
+        except InputError as error:
+            print(f"--- {seed}-{number}: {error}", flush=True)
             continue
         compared += is_comparable(outcome)
         facts.update(facts_of(outcome))
@@ -50,6 +51,17 @@ def fuzz(make: Callable[[Random], Outcome], count: int, seed: int) -> None:
         print(f"{times:5} {what}")
 
 
+def fuzz_server(dsn: str, count: int, seed: int, *, surroundings: bool) -> None:
+    with psycopg.connect(dsn) as session:
+        major = session.info.server_version // 10_000
+    probes = [probe for probe in built_in_probes() if probe.covers(major)]
+    with closing(Bench()) as bench:
+        if surroundings:
+            fuzz(lambda rng: bench.outcome_surrounded(dsn, rng.choice(probes), rng), count, seed)
+        else:
+            fuzz(lambda rng: bench.outcome(dsn, generated(rng, major)), count, seed)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100)
@@ -58,18 +70,9 @@ def main() -> int:
     parser.add_argument("--surroundings", action="store_true")
     parser.add_argument("--servers", default=os.environ.get("DFLINT_TEST_SERVERS", ""))
     given = parser.parse_args()
-    for dsn in servers(given.servers, given.major):
-        with psycopg.connect(dsn) as session:
-            major = session.info.server_version // 10_000
-        probes = [probe for probe in built_in_probes() if probe.covers(major)]
-        with closing(Bench()) as bench:
-
-            def make(rng: Random, dsn: str = dsn, major: int = major, bench: Bench = bench) -> Outcome:
-                if given.surroundings:
-                    return bench.outcome_surrounded(dsn, rng.choice(probes), rng)  # noqa: B023
-                return bench.outcome(dsn, generated(rng, major))
-
-            fuzz(make, given.count, given.seed)
+    with servers(given.servers, given.major) as dsns:
+        for dsn in dsns:
+            fuzz_server(dsn, given.count, given.seed, surroundings=given.surroundings)
     return 0
 
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from random import Random
 
 from dflint.facts.probes import Probe
 from tests.probes.comparing import Outcome
 from tests.probes.schemas import schema
 from tests.probes.statements import statement
+
+_SCAN_MISSING = re.compile(r"scans: .* predicted, not seen")
 
 
 def generated(rng: Random, major: int) -> Probe:
@@ -27,7 +30,11 @@ def wrong(outcome: Outcome) -> list[str]:
     """What is wrong with the prediction."""
     if not is_comparable(outcome):
         return []
-    return [problem for problem in outcome.problems if not problem.startswith("error:")]
+    problems = [problem for problem in outcome.problems if not problem.startswith("error:")]
+    if outcome.empty:
+        # The check of a foreign key of an empty table does not get as far as the table it refers to.
+        problems = [problem for problem in problems if not _SCAN_MISSING.fullmatch(problem)]
+    return problems
 
 
 def facts_of(outcome: Outcome) -> list[str]:

@@ -5,7 +5,8 @@ python -m tests.probes.run rules/facts/probes/*.yaml --major 13,16 --id set-not-
 python -m tests.probes.run - <<< "..."                                      a probe file from standard input
 python -m tests.probes.run FILE.yaml --major all --differences              only what is wrong
 
-Servers: a directory with one socket directory per major, by --servers or DFLINT_TEST_SERVERS.
+Servers are started, those that the tests use, unless --servers or DFLINT_TEST_SERVERS names a directory with one
+directory of sockets per major.
 """
 
 from __future__ import annotations
@@ -15,18 +16,20 @@ import asyncio
 import os
 import sys
 import tempfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
-import psycopg
 import yaml
 
 from dflint.app.effects import known_facts
 from dflint.facts.probe_reader import read_probes
 from dflint.facts.probes import Probe
-from dflint.model.errors import DflintError
+from dflint.model.errors import DflintError, InputError
 from dflint.trace.observe_probe import ProbeServer
+from tests.fetch_servers import MAJORS
 from tests.probes.comparing import Outcome, outcome_of
+from tests.servers import TestServer, installation, running
 
 
 def printed(outcome: Outcome) -> str:
@@ -42,9 +45,9 @@ async def run(probes: Sequence[Probe], dsn: str, *, only_differences: bool, pred
                 continue
             try:
                 outcome = await outcome_of(server, probe, predicting=predicting)
-            except psycopg.Error as error:
+            except InputError as error:
                 wrong += 1
-                print(f"--- {probe.id} on {server.major} ({probe.place})\nsetup fails: {error}\n", flush=True)
+                print(f"--- {probe.id} on {server.major}: {error}\n", flush=True)
                 continue
             wrong += not outcome.good
             if not (only_differences and outcome.good):
@@ -54,11 +57,27 @@ async def run(probes: Sequence[Probe], dsn: str, *, only_differences: bool, pred
     return wrong
 
 
-def servers(root: str, wanted: str) -> Iterable[str]:
-    found = sorted(int(each.name) for each in Path(root).iterdir() if each.name.isdecimal())
-    majors = found if wanted == "all" else [int(major) for major in wanted.split(",")] if wanted else found[-1:]
-    for major in majors:
-        yield f"host={root}/{major} user=postgres dbname=postgres"
+@contextmanager
+def servers(root: str, wanted: str) -> Iterator[list[str]]:
+    """Connection strings of the wanted majors' servers, in ``root`` or started for the purpose.
+
+    Args:
+        root: a directory with a directory of sockets per major; "": start those that the tests use.
+        wanted: majors with commas between, ``all``, or "" for the newest.
+    """
+    if root:
+        there = sorted(int(each.name) for each in Path(root).iterdir() if each.name.isdecimal())
+        yield [f"host={root}/{major} user=postgres dbname=postgres" for major in _chosen(there, wanted)]
+        return
+    there = [major for major in MAJORS if installation(major) is not None]
+    with contextmanager(running)() as started:
+        yield [TestServer(started.start(major)).dsn() for major in _chosen(there, wanted)]
+
+
+def _chosen(there: Sequence[int], wanted: str) -> Sequence[int]:
+    if wanted == "all":
+        return there
+    return [int(major) for major in wanted.split(",")] if wanted else there[-1:]
 
 
 def main() -> int:
@@ -70,8 +89,6 @@ def main() -> int:
     parser.add_argument("--observe", action="store_true", help="do not predict")
     parser.add_argument("--differences", action="store_true", help="print only probes that go wrong")
     given = parser.parse_args()
-    if not given.servers:
-        parser.error("where are the servers? --servers or DFLINT_TEST_SERVERS")
     files = [from_stdin() if file == "-" else file for file in given.files]
     try:
         probes = read_probes(files)
@@ -88,11 +105,11 @@ def main() -> int:
         exact = {wanted for wanted in given.id if not wanted.endswith("*")}
         prefixes = tuple(wanted[:-1] for wanted in given.id if wanted.endswith("*"))
         probes = [probe for probe in probes if probe.id in exact or (prefixes and probe.id.startswith(prefixes))]
-    wrong = sum(
-        asyncio.run(run(probes, dsn, only_differences=given.differences, predicting=predicting))
-        for dsn in servers(given.servers, given.major)
-    )
-    return 1 if wrong else 0
+    with servers(given.servers, given.major) as dsns:
+        wrong = [
+            asyncio.run(run(probes, dsn, only_differences=given.differences, predicting=predicting)) for dsn in dsns
+        ]
+    return 1 if sum(wrong) else 0
 
 
 def from_stdin() -> str:

@@ -35,12 +35,16 @@ _FORMS = [
     "alter table {table} add column around_{n} int default 3",
     "alter table {table} add column around_{n} int generated always as identity",
     "create policy around_{n} on {table} using (true)",
-    "create function around_{n}() returns trigger language plpgsql as 'begin return new; end'; "
-    "create trigger around_{n} after insert on {table} for each row execute function around_{n}()",
+    (
+        "create function around_{n}() returns trigger language plpgsql as 'begin return new; end'; "
+        "create trigger around_{n} after insert on {table} for each row execute function around_{n}()"
+    ),
     "create publication around_{n} for table {table}",
     "create sequence around_{n} owned by {table}.{column}",
-    "create table around_{n} as select {column} from {table}; "
-    "alter table around_{n} add foreign key ({column}) references {table} ({column})",
+    (
+        "create table around_{n} as select {column} from {table}; "
+        "alter table around_{n} add foreign key ({column}) references {table} ({column})"
+    ),
     "comment on column {table}.{column} is 'around'",
 ]
 
@@ -49,7 +53,7 @@ async def surrounded(server: ProbeServer, probe: Probe, rng: Random) -> Probe:
     """The same probe with a few more things in its setup, as far as the server allows them.
 
     Raises:
-        psycopg.Error: the probe's own setup fails.
+        InputError: the probe's own setup fails.
     """
     done: list[str] = []
     async with server.prepared(probe) as prepared:

@@ -199,7 +199,7 @@ def test_the_rows_of_values_are_not_looked_at() -> None:
         ("DELETE FROM t", Delete(target=name("t"))),
         (
             "DELETE FROM ONLY t x USING u WHERE a > 1",
-            Delete(target=name("t"), where=greater("a", 1), reads=(name("u"),), alias="x"),
+            Delete(target=name("t"), where=greater("a", 1), reads=(name("u"),), alias="x", only=True),
         ),
         ("DELETE FROM t WHERE CURRENT OF c", Delete(target=name("t"), current_of=True)),
         (
@@ -280,11 +280,16 @@ def test_explain_analyze_runs_the_statement(options: str) -> None:
 
 @pytest.mark.parametrize("options", ["", "VERBOSE", "(ANALYZE off)", "(ANALYZE 0, COSTS)"])
 def test_explain_alone_runs_nothing(options: str) -> None:
-    assert build(f"EXPLAIN {options} DELETE FROM t") == [SessionCommand(command="explain")]
+    looked_at = Query(writes=(name("t"),))
+    assert build(f"EXPLAIN {options} DELETE FROM t") == [SessionCommand(command="explain", query=looked_at)]
+    assert build(f"EXPLAIN {options} REFRESH MATERIALIZED VIEW m") == [SessionCommand(command="explain")]
 
 
 def test_a_prepared_statement_runs_when_it_is_executed_and_is_not_known_then() -> None:
-    assert build("PREPARE p AS DELETE FROM t") == [SessionCommand(command="prepare", name="p")]
+    later, query = (Delete(target=name("t")),), Query(writes=(name("t"),))
+    assert build("PREPARE p AS DELETE FROM t") == [
+        SessionCommand(command="prepare", name="p", query=query, prepared=later)
+    ]
     assert build("EXECUTE p (1)") == [
         SessionCommand(command="execute", name="p"),
         DynamicSql(text="EXECUTE p"),

@@ -31,7 +31,15 @@ def test_a_query_as_a_whole() -> None:
         writes=names("old"),
         locks_rows=True,
         mentions=("id", "name"),
+        locked=names("app.users"),
     )
+
+
+def test_what_is_read_alone_and_locked_and_which_sequences() -> None:
+    found = query(tree("SELECT nextval('s.q'), setval('r'::regclass, 1) FROM ONLY a, ONLY b, b c FOR SHARE OF a, nowhere"))
+    assert found.only == names("a")
+    assert found.locked == ()
+    assert found.sequences == names("s.q", "r")
 
 
 @pytest.mark.parametrize(

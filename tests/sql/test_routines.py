@@ -393,6 +393,7 @@ def test_arguments_of_call_are_evaluated() -> None:
                 where=greater("a", 1),
                 actions=2,
                 reads=(name("v"), name("u")),
+                writes=(name("u"),),
             ),
         ),
         (

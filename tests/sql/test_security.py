@@ -218,7 +218,12 @@ def test_roles(sql: str, expected: Operation) -> None:
         ),
         (
             "CREATE PUBLICATION p FOR TABLE ONLY s.t (a, b) WHERE (a > 1), u, TABLES IN SCHEMA x, CURRENT_SCHEMA",
-            CreatePublication(target=name("p"), tables=(name("s.t"), name("u")), schemas=("x", "CURRENT_SCHEMA")),
+            CreatePublication(
+                target=name("p"),
+                tables=(name("s.t"), name("u")),
+                only=(name("s.t"),),
+                schemas=("x", "CURRENT_SCHEMA"),
+            ),
         ),
         (
             "ALTER PUBLICATION p ADD TABLE t, u",

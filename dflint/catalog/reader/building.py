@@ -43,6 +43,7 @@ class CatalogBuilder:
             basis="live",
             closed=names.wanted is None,
             version=self.session.version,
+            minor=self.session.minor,
             schemas=Map([(name, True) for name in self._schemas()]),
             relations=Map(self._relations()),
             types=Map(found_types),

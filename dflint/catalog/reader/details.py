@@ -42,7 +42,8 @@ _DEPENDENCIES: Final = SQL(
     SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype FROM pg_catalog.pg_depend
     WHERE objid >= %s AND deptype <> 'e' AND refclassid <> {schemas}
       AND NOT (classid = {classes} AND refclassid IN ({classes}, {constraints}))
-      AND NOT (classid IN ({triggers}, {policies}) AND refclassid IN ({classes}, {constraints}))
+      AND NOT (classid = {triggers} AND refclassid IN ({classes}, {constraints}))
+      AND NOT (classid = {policies} AND refclassid = {classes} AND deptype = 'a')
       AND NOT (classid = {types} AND refclassid = {classes} AND deptype = 'i')
       AND NOT (classid = {constraints} AND refclassid = {classes} AND deptype = 'a')
       AND NOT (classid = {defaults} AND refclassid = {classes} AND deptype IN ('a', 'i'))
@@ -137,6 +138,7 @@ class DetailBuilder:
             identities.add_part(of.PG_TRIGGER, row[0], "trigger", row[1], row[2])
         for row in attached.policies:
             identities.add_part(of.PG_POLICY, row[0], "policy", row[1], row[2])
+            self._part_of[of.PG_POLICY, row[0]] = row[1]
 
     def build(self, rows: DetailRows) -> Details:
         """The details."""
@@ -171,7 +173,9 @@ class DetailBuilder:
         listed: dict[str, set[Dependency]] = {}
         for catalog, oid, number, other_catalog, other_oid, other_number, kind in rows.dependencies:
             dependent = get(catalog, oid, number)
-            if dependent is None or (other_catalog == PG_CLASS and part_of.get((catalog, oid)) == other_oid):
+            own = other_catalog == PG_CLASS and part_of.get((catalog, oid)) == other_oid
+            # What the columns are that a rule uses, nothing else says.
+            if dependent is None or (own and not (catalog == of.PG_REWRITE and other_number)):
                 continue
             referenced = get(other_catalog, other_oid, other_number)
             if referenced is None and other_catalog == PG_TYPE:

@@ -51,13 +51,14 @@ class ReaderSession:
 
     Attributes:
         version: server major version.
+        minor: the minor release.
         timeout_ms: for a single query.
         incomplete: what could not be read, as sentences.
     """
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], timeout_ms: int, lock_ms: int) -> None:
         self.connection = connection
-        self.version = connection.info.server_version // 10_000
+        self.version, self.minor = divmod(connection.info.server_version, 10_000)
         self.timeout_ms = timeout_ms
         self.lock_ms = lock_ms
         self.incomplete: list[str] = []

@@ -38,6 +38,7 @@ class Update(Operation, frozen=True, kw_only=True):
     reads: tuple[Name, ...] = ()
     alias: str | None = None
     current_of: bool = False
+    only: bool = False
 
 
 class Delete(Operation, frozen=True, kw_only=True):
@@ -49,6 +50,7 @@ class Delete(Operation, frozen=True, kw_only=True):
     reads: tuple[Name, ...] = ()
     alias: str | None = None
     current_of: bool = False
+    only: bool = False
 
 
 class Merge(Operation, frozen=True, kw_only=True):

@@ -70,6 +70,7 @@ class RenameColumn(Operation, frozen=True, kw_only=True):
     new_name: str
     object_kind: str = "table"
     if_exists: bool = False
+    only: bool = False
     cascade: bool = False
 
     @property
@@ -464,7 +465,10 @@ class CreateTrigger(Operation, frozen=True, kw_only=True):
 
 
 class CreateRule(Operation, frozen=True, kw_only=True):
-    """CREATE [OR REPLACE] RULE; ``target`` is the relation, ``reads`` and ``writes`` are those of its actions."""
+    """CREATE [OR REPLACE] RULE; ``target`` is the relation.
+
+    ``reads`` are all relations that its actions name, ``writes`` those that they change.
+    """
 
     TARGET_KIND: ClassVar[str] = "table"
     target: Name
@@ -526,11 +530,12 @@ class CreateExtension(Operation, frozen=True, kw_only=True):
 
 
 class CreatePublication(Operation, frozen=True, kw_only=True):
-    """CREATE PUBLICATION."""
+    """CREATE PUBLICATION; ``only`` are those of the tables that are named with ONLY."""
 
     TARGET_KIND: ClassVar[str] = "publication"
     target: Name
     tables: tuple[Name, ...] = ()
+    only: tuple[Name, ...] = ()
     schemas: tuple[str, ...] = ()
     all_tables: bool = False
     options: Options = ()
@@ -543,6 +548,7 @@ class AlterPublication(Operation, frozen=True, kw_only=True):
     target: Name
     action: Literal["add", "drop", "set", "options"]
     tables: tuple[Name, ...] = ()
+    only: tuple[Name, ...] = ()
     schemas: tuple[str, ...] = ()
     options: Options = ()
 

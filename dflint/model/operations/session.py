@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from dflint.model.operations.base import Operation
+from dflint.model.schema import Query
 
 
 class Begin(Operation, frozen=True, kw_only=True):
@@ -97,10 +98,17 @@ class Discard(Operation, frozen=True, kw_only=True):
 
 
 class SessionCommand(Operation, frozen=True, kw_only=True):
-    """A command that changes no schema and no rows: SHOW, LISTEN, NOTIFY, PREPARE, EXECUTE, DECLARE, FETCH, LOAD, …"""
+    """A command that changes no schema and no rows: SHOW, LISTEN, NOTIFY, PREPARE, EXECUTE, DECLARE, FETCH, LOAD, …
+
+    Attributes:
+        query: what PREPARE or EXPLAIN looks at, without running it.
+        prepared: what EXECUTE of a prepared statement would do.
+    """
 
     command: str
     name: str | None = None
+    query: Query | None = None
+    prepared: tuple[Operation, ...] = ()
 
     @property
     def kind(self) -> str:

@@ -152,6 +152,7 @@ def update(node: Node, library: LibPgQuery) -> Sequence[Operation]:
             reads=reads({"UpdateStmt": node}),
             alias=_alias(node["relation"]),
             current_of=current,
+            only="inh" not in node["relation"],
         ),
     ]
 
@@ -172,6 +173,7 @@ def delete(node: Node, library: LibPgQuery) -> Sequence[Operation]:
             reads=reads({"DeleteStmt": node}),
             alias=_alias(node["relation"]),
             current_of=current,
+            only="inh" not in node["relation"],
         ),
     ]
 
@@ -284,7 +286,13 @@ def explain(node: Node, library: LibPgQuery) -> Sequence[Operation]:
         claim(option, DEF_ELEM)
         if option["defname"] == "analyze" and ("arg" not in option or _is_true(option["arg"])):
             return build(node["query"], library)
-    return (SessionCommand(command="explain"),)
+    return (SessionCommand(command="explain", query=_looked_at(node["query"])),)
+
+
+def _looked_at(wrapped: Node) -> Query | None:
+    """What a statement that does not run reads and writes; None for one that is no query."""
+    kind, _ = single(wrapped)
+    return contents(wrapped) if kind in ("SelectStmt", "InsertStmt", "UpdateStmt", "DeleteStmt", "MergeStmt") else None
 
 
 def _is_true(arg: Node) -> bool:
@@ -301,10 +309,11 @@ def _is_true(arg: Node) -> bool:
 PREPARE_STMT = frozenset("name argtypes query".split())
 
 
-def prepare(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
+def prepare(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     """PREPARE: nothing runs yet."""
     claim(node, PREPARE_STMT)
-    return (SessionCommand(command="prepare", name=node["name"]),)
+    prepared, query = tuple(build(node["query"], library)), _looked_at(node["query"])
+    return (SessionCommand(command="prepare", name=node["name"], query=query, prepared=prepared),)
 
 
 EXECUTE_STMT = frozenset("name params".split())

@@ -114,6 +114,8 @@ def rename(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     if "missing_ok" in node:
         values["if_exists"] = True
     if objtype in ("OBJECT_COLUMN", "OBJECT_ATTRIBUTE"):
+        if objtype == "OBJECT_COLUMN" and "inh" not in node["relation"]:
+            values["only"] = True
         return (
             RenameColumn(
                 target=relation(node["relation"]),

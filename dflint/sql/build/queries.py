@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
+from dflint.model.dependencies import SEQUENCE_FUNCTIONS, parse_name
 from dflint.model.expressions import Expr
 from dflint.model.names import Name
 from dflint.model.schema import Query
@@ -22,14 +23,29 @@ _NO_NAMES: Final[frozenset[str]] = frozenset()
 class _Found:
     """What a walk has found so far; dictionaries as sets that keep the order."""
 
-    __slots__ = ("columns", "functions", "locks_rows", "natural", "reads", "writes")
+    __slots__ = (
+        "aliases",
+        "columns",
+        "functions",
+        "locked",
+        "locks_rows",
+        "natural",
+        "only",
+        "reads",
+        "sequences",
+        "writes",
+    )
 
     def __init__(self) -> None:
         self.reads: dict[Name, None] = {}
         self.functions: dict[Name, None] = {}
         self.writes: dict[Name, None] = {}
+        self.sequences: dict[Name, None] = {}
         self.columns: dict[Name, None] = {}
         self.locks_rows = False
+        self.locked: list[str] = []
+        self.aliases: dict[str, Name] = {}
+        self.only: dict[Name, bool] = {}
         self.natural = False
 
 
@@ -51,6 +67,8 @@ def query(node: Node) -> Query:
         tuple(found.writes),
         found.locks_rows,
         named,
+        *_locked_and_only(found),
+        tuple(found.sequences),
     )
 
 
@@ -60,7 +78,35 @@ def contents(node: Node) -> Query:
     The target of an INSERT, UPDATE, DELETE or MERGE is among the ``writes``, not among the ``reads``.
     """
     found = _walk(node)
-    return Query(tuple(found.reads), (), tuple(found.functions), tuple(found.writes), found.locks_rows)
+    locked, only = _locked_and_only(found)
+    return Query(
+        tuple(found.reads),
+        (),
+        tuple(found.functions),
+        tuple(found.writes),
+        found.locks_rows,
+        None,
+        locked,
+        only,
+        tuple(found.sequences),
+    )
+
+
+def _note_sequence(call: Node, found: _Found) -> None:
+    """Note the sequence that a call of nextval() or its kin names by a constant, with a cast or without."""
+    argument: Node = next(iter(call.get("args", ())), {})
+    while "TypeCast" in argument:
+        argument = argument["TypeCast"]["arg"]
+    name = parse_name(argument.get("A_Const", {}).get("sval", {}).get("sval", ""))
+    if name is not None:
+        found.sequences[name] = None
+
+
+def _locked_and_only(found: _Found) -> tuple[tuple[Name, ...], tuple[Name, ...]]:
+    """What FOR UPDATE OF names, empty if one of the names is no relation's, and what is read with ONLY."""
+    known = all(name in found.aliases for name in found.locked)
+    locked = tuple(dict.fromkeys(found.aliases[name] for name in found.locked)) if known else ()
+    return locked, tuple(name for name, only in found.only.items() if only)
 
 
 def reads(node: Node) -> tuple[Name, ...]:
@@ -93,14 +139,21 @@ def _walk(node: Node) -> _Found:
         if kind == "RangeVar":
             # Only a name without schema can be that of a WITH query.
             if "schemaname" in content or content["relname"] not in names:
-                found.reads[relation(content)] = None
+                name = relation(content)
+                found.reads[name] = None
+                found.only[name] = "inh" not in content and found.only.get(name, True)
+                found.aliases[content["alias"]["aliasname"] if "alias" in content else name.name] = name
             continue
         if kind == "FuncCall":
-            found.functions[qualified(content["funcname"])] = None
+            name = qualified(content["funcname"])
+            found.functions[name] = None
+            if name.name in SEQUENCE_FUNCTIONS:
+                _note_sequence(content, found)
         elif kind == "ColumnRef":
             found.columns[column_name(content)] = None
         elif kind == "LockingClause":
             found.locks_rows = True
+            found.locked += [item["RangeVar"]["relname"] for item in content.get("lockedRels", ())]
         elif kind == "JoinExpr":
             found.natural = found.natural or "isNatural" in content
             for item in content.get("usingClause", ()):

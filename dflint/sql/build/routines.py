@@ -338,7 +338,7 @@ def create_rule(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             or_replace=node.get("replace", False),
             where=expression(node["whereClause"]) if "whereClause" in node else None,
             actions=len(actions),
-            reads=tuple(dict.fromkeys(name for each in found for name in each.reads)),
+            reads=tuple(dict.fromkeys(name for each in found for name in (*each.reads, *each.writes))),
             writes=tuple(dict.fromkeys(name for each in found for name in each.writes)),
         )
     ]

@@ -318,11 +318,12 @@ _SUBSCRIPTION_ACTIONS: Final = {
 def create_publication(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """CREATE PUBLICATION."""
     claim(node, CREATE_PUBLICATION_STMT)
-    tables, schemas = _published(node.get("pubobjects", ()))
+    tables, only, schemas = _published(node.get("pubobjects", ()))
     return (
         CreatePublication(
             target=Name(None, node["pubname"]),
             tables=tables,
+            only=only,
             schemas=schemas,
             all_tables="for_all_tables" in node,
             options=definition(node.get("options", ())),
@@ -333,7 +334,7 @@ def create_publication(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 def alter_publication(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """ALTER PUBLICATION … ADD, DROP, SET of tables and schemas, or SET (options)."""
     claim(node, ALTER_PUBLICATION_STMT)
-    tables, schemas = _published(node.get("pubobjects", ()))
+    tables, only, schemas = _published(node.get("pubobjects", ()))
     action = _PUBLICATION_ACTIONS.get(node["action"])
     if action is None:
         raise Unread(f"ALTER PUBLICATION action {node['action']}")
@@ -343,14 +344,17 @@ def alter_publication(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             # With options the action is meaningless, and the first of the enumeration.
             action="options" if "options" in node else action,
             tables=tables,
+            only=only,
             schemas=schemas,
             options=definition(node.get("options", ())),
         ),
     )
 
 
-def _published(nodes: Sequence[Node]) -> tuple[tuple[Name, ...], tuple[str, ...]]:
+def _published(nodes: Sequence[Node]) -> tuple[tuple[Name, ...], tuple[Name, ...], tuple[str, ...]]:
+    """The tables, those of them with ONLY, and the schemas."""
     tables: list[Name] = []
+    only: list[Name] = []
     schemas: list[str] = []
     for wrapped in nodes:
         item = wrapped["PublicationObjSpec"]
@@ -359,6 +363,8 @@ def _published(nodes: Sequence[Node]) -> tuple[tuple[Name, ...], tuple[str, ...]
         if kind == "PUBLICATIONOBJ_TABLE":
             claim(item["pubtable"], PUBLICATION_TABLE)
             tables.append(relation(item["pubtable"]["relation"]))
+            if "inh" not in item["pubtable"]["relation"]:
+                only.append(tables[-1])
         elif kind == "PUBLICATIONOBJ_TABLES_IN_SCHEMA":
             schemas.append(item["name"])
         elif kind == "PUBLICATIONOBJ_TABLES_IN_CUR_SCHEMA":
@@ -366,7 +372,7 @@ def _published(nodes: Sequence[Node]) -> tuple[tuple[Name, ...], tuple[str, ...]
             schemas.append("CURRENT_SCHEMA")
         else:
             raise Unread(f"publication of {kind}")
-    return tuple(tables), tuple(schemas)
+    return tuple(tables), tuple(only), tuple(schemas)
 
 
 def create_subscription(node: Node, _library: LibPgQuery) -> Sequence[Operation]:

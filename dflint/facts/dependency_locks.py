@@ -1,0 +1,129 @@
+"""Locks on what a new dependency points to.
+
+The minor releases of August 2026 lock every relation, ACCESS SHARE, on which the server is about to record that
+something depends, so that nobody drops it meanwhile: the index behind the key that a new foreign key refers to, the
+sequence in a new default.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Final
+
+from msgspec.structs import replace
+
+from dflint.facts import subjects
+from dflint.facts.condition import BOOL, Condition
+from dflint.model.catalog import Catalog, Index, Table
+from dflint.model.context import Context
+from dflint.model.dependencies import sequences_named
+from dflint.model.names import Name
+from dflint.model.schema import Column, Constraint
+
+#: The first minor release of each major that takes these locks; later majors always do.
+_FIRST: Final = {14: 24, 15: 19, 16: 15, 17: 11, 18: 5}
+
+
+def locks_dependencies(context: Context) -> bool:
+    """The server's minor release locks what new dependencies point to; where only the major is known, its newest."""
+    first = _FIRST.get(context.version)
+    if first is None:
+        return context.version > max(_FIRST)
+    catalog = context.catalog
+    minor = catalog.minor if catalog.version == context.version else None
+    # 14 came to its end before.
+    return context.version > 14 if minor is None else minor >= first
+
+
+def new_dependencies(context: Context) -> Iterable[Name]:
+    """The keys' indexes of new foreign keys, and the sequences of new defaults"""
+    if context.foresee is None or not locks_dependencies(context):
+        return ()
+    return dict.fromkeys(_pointed_to(context))
+
+
+def _pointed_to(context: Context) -> Iterator[Name]:
+    before, change = context.catalog, context.foresee() if context.foresee is not None else None
+    if change is None:
+        return
+    retyped = subjects.column_name(context) if context.operation.kind == "alter_column_type" else None
+    for name in sorted(change.touched):
+        old, new = before.relations.get(name), change.after.relations.get(name)
+        if not isinstance(new, Table):
+            continue
+        had = old if isinstance(old, Table) else Table(name)
+        for constraint in new.constraints:
+            if not _had(had, constraint):
+                yield from _key_indexes(constraint, before)
+        for column in new.columns:
+            if column.default is not None and not _same_default(had, column, retyped):
+                yield from sequences_named(column.default)
+        if new.parents and new.parents != had.parents:
+            for constraint in _referring(new.parents, before):
+                yield from _key_indexes(replace(constraint, references=name), before)
+    target = subjects.table_name(context)
+    if retyped is not None and isinstance(target, Name):
+        for constraint in _made_anew(target, retyped, before):
+            yield from _key_indexes(constraint, before)
+
+
+def _had(table: Table, constraint: Constraint) -> bool:
+    """Whether the table has the foreign key already: ATTACH PARTITION adopts one that is alike."""
+    return any(
+        (each.kind, each.columns, each.references) == (constraint.kind, constraint.columns, constraint.references)
+        for each in table.constraints
+    )
+
+
+def _referring(tables: Iterable[Name], catalog: Catalog) -> Iterator[Constraint]:
+    """The foreign keys that refer to one of the tables."""
+    for table in tables:
+        for name in catalog.dependents_of.get(table, ()):
+            found = catalog.relations.get(name)
+            if isinstance(found, Table):
+                yield from [each for each in found.constraints if each.references == table]
+
+
+def _same_default(table: Table, column: Column, retyped: str | None) -> bool:
+    old = table.column(column.name)
+    return isinstance(old, Column) and old.default == column.default and column.name != retyped
+
+
+def _made_anew(table: Name, column: str, catalog: Catalog) -> Iterator[Constraint]:
+    """The foreign keys that ALTER COLUMN TYPE drops and makes again: from the column, and to it."""
+    for name in (table, *catalog.dependents_of.get(table, ())):
+        found = catalog.relations.get(name)
+        if not isinstance(found, Table):
+            continue
+        for constraint in found.constraints:
+            if constraint.kind == "foreign_key" and (
+                (name == table and column in constraint.columns)
+                or (constraint.references == table and column in constraint.referenced_columns)
+            ):
+                yield constraint
+
+
+def _key_indexes(constraint: Constraint, catalog: Catalog) -> Iterator[Name]:
+    """The index behind the key that a foreign key refers to, as far as it exists."""
+    table = catalog.relations.get(constraint.references) if constraint.references is not None else None
+    if constraint.kind != "foreign_key" or not isinstance(table, Table):
+        return
+    for name in catalog.indexes_of.get(table.name, ()):
+        index = catalog.relations.get(name)
+        if isinstance(index, Index) and index.unique and index.where is None and _fits(index, constraint):
+            yield name
+            pending = [name]
+            while pending:
+                # A foreign key to a partitioned table depends on the index of each partition.
+                parts = catalog.children_of.get(pending.pop(), ())
+                yield from parts
+                pending.extend(parts)
+            return
+
+
+def _fits(index: Index, constraint: Constraint) -> bool:
+    columns = [element.column for element in index.elements]
+    return len(columns) == len(constraint.referenced_columns) and set(columns) == set(constraint.referenced_columns)
+
+
+CONDITIONS: tuple[Condition, ...] = (Condition("server.locks_dependencies", BOOL, locks_dependencies, catalog=False),)
