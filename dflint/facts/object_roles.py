@@ -91,15 +91,6 @@ def owned(context: Context) -> Iterable[Name]:
     return _where(context, chosen)
 
 
-def granted(context: Context) -> Iterable[Name]:
-    """The relations of GRANT … ON ALL TABLES, or SEQUENCES, IN SCHEMA"""
-    schema, kind = getattr(context.operation, "all_in_schema", None), getattr(context.operation, "object_kind", None)
-    wanted = {"table": (Table, View), "sequence": (Sequence,)}.get(kind or "", ())
-    if schema is None or not wanted:
-        return ()
-    return _where(context, lambda name, relation: name.schema == schema and isinstance(relation, wanted))
-
-
 def _where(context: Context, chosen: Callable[[Name, Relation], bool]) -> Iterable[Name]:
     relations = context.catalog.relations
     return sorted(name for name, each in relations.items() if each is not None and chosen(name, each))
@@ -246,7 +237,6 @@ BASES: Mapping[str, Callable[[Context], Iterable[Name]]] = {
         marked,
         in_tablespace,
         owned,
-        granted,
         domain_users,
         trigger_from,
         rule_writes,

@@ -58,7 +58,7 @@ class Fact(Struct, frozen=True, omit_defaults=True):
     until: int | None = None
     when: dict[str, Any] | None = None
     adds: bool = False
-    confidence: Confidence = "medium"
+    confidence: Confidence = "high"
     note: str = ""
     place: str = ""
 

@@ -40,6 +40,9 @@ select (select count(*) from pg_namespace where oid >= 16384 and nspname !~ '^pg
 """
 
 
+_SUBSCRIPTIONS = b"select subname from pg_subscription s join pg_database d on d.oid = subdbid where datname = %s"
+
+
 class Workspace:
     """One database and three idle sessions in it, all in autocommit mode."""
 
@@ -114,4 +117,17 @@ class Workspaces:
                     sessions.append(await stack.enter_async_context(session))
                 yield Workspace(sessions)
         finally:
+            await self._drop_subscriptions(plain)
             await self._admin.execute(sql.SQL("drop database {} with (force)").format(name))
+
+    async def _drop_subscriptions(self, database: str) -> None:
+        """A database with subscriptions cannot be dropped; their slots elsewhere, if any, are not ours."""
+        found = await self._admin.execute(_SUBSCRIPTIONS, (database,))
+        names = [sql.Identifier(name) for (name,) in await found.fetchall()]
+        if not names:
+            return
+        async with await connect(make_conninfo(self._dsn, dbname=database), autocommit=True) as session:
+            for name in names:
+                await session.execute(sql.SQL("alter subscription {} disable").format(name))
+                await session.execute(sql.SQL("alter subscription {} set (slot_name = none)").format(name))
+                await session.execute(sql.SQL("drop subscription {}").format(name))

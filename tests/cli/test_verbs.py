@@ -22,7 +22,10 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
     ("arguments", "says"),
     [
         (["lnt"], "'lnt' is neither a command nor an existing path (did you mean 'lint'?)"),
-        (["xyzzy"], "'xyzzy' is neither a command nor an existing path (commands: effects, facts, lint, rule, rules, snapshot, trace)"),
+        (
+            ["xyzzy"],
+            "'xyzzy' is neither a command nor an existing path (commands: effects, facts, lint, rule, rules, snapshot, trace)",
+        ),
         (["--formt", "json"], "No such option '--formt'. Did you mean '--format'? (see dflint lint --help)"),
         (["lint", "--pg-version", "9"], "Invalid value for '--pg-version'"),
         (["lint", "--fail-level", "bad"], "Invalid value for '--fail-level'"),

@@ -48,6 +48,10 @@ def locks(facts: Facts, operation: Operation, catalog: Catalog, **circumstances:
     return {str(name): mode for name, mode in context.locks}
 
 
+#: Forms that older majors do not know.
+_SINCE = {"add_not_null": 18, "set_generation_expression": 17, "set_column_compression": 14}
+
+
 @pytest.mark.parametrize("version", [13, 14, 15, 16, 17, 18, 19])
 def test_every_kind_has_a_fact_that_always_holds(records: list[Fact], version: int) -> None:
     # The facts of a form that only came later may be missing before.
@@ -57,7 +61,7 @@ def test_every_kind_has_a_fact_that_always_holds(records: list[Fact], version: i
         if fact.when is None and not fact.adds and fact.covers(version)
         for kind in fact.operations
     }
-    assert set(Kinds().types) - always == set()
+    assert {kind for kind in Kinds().types if version >= _SINCE.get(kind, 13)} - always == set()
 
 
 def test_object_kinds_are_those_of_the_parser() -> None:
@@ -102,7 +106,7 @@ def test_an_unknown_function_may_rewrite(facts: Facts) -> None:
     assert found.lock() == "ACCESS EXCLUSIVE"
     assert found.locks[0].certain
     assert found.unknown == ("the default of c and how volatile it is",)
-    assert found.facts == ("add-column-volatile-default", "add-column", "add-column-nextval")
+    assert found.facts[:3] == ("add-column-volatile-default", "add-column", "add-column-nextval")
 
 
 def test_a_constrained_domain_rewrites(facts: Facts) -> None:

@@ -28,6 +28,9 @@ class NoKnowledge:
     def locks(self, context: Context) -> Sequence[tuple[Name, str]]:
         return [(name, "ACCESS EXCLUSIVE")] if (name := context.target) is not None else []
 
+    def refusal(self, context: Context) -> Effect | None:
+        return None
+
 
 def fold_sql(*files: str, change: bool = True, **section: object) -> list[list[Context]]:
     """The contexts of each file's operations, the end of the file included."""

@@ -59,7 +59,7 @@ def test_a_rule_is_read(tmp_path: Path) -> None:
     (rule,) = read(tmp_path, facts=FACTS, slow_index=RULE)
     assert rule.operations == ("create_index",)
     assert rule.when == {"concurrently": False, "target.new": False}
-    assert rule.confidence == "medium"  # the fact's
+    assert rule.confidence == "high"  # the fact's
     assert rule.bad[1].lines == (1,)
     assert rule.default
     assert rule.line == 1

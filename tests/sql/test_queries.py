@@ -36,7 +36,9 @@ def test_a_query_as_a_whole() -> None:
 
 
 def test_what_is_read_alone_and_locked_and_which_sequences() -> None:
-    found = query(tree("SELECT nextval('s.q'), setval('r'::regclass, 1) FROM ONLY a, ONLY b, b c FOR SHARE OF a, nowhere"))
+    found = query(
+        tree("SELECT nextval('s.q'), setval('r'::regclass, 1) FROM ONLY a, ONLY b, b c FOR SHARE OF a, nowhere")
+    )
     assert found.only == names("a")
     assert found.locked == ()
     assert found.sequences == names("s.q", "r")

@@ -186,7 +186,8 @@ def test_a_lock_conflict_is_no_waiting_for_anybody(pg: TestServer) -> None:
 def test_probes_find_nothing_and_leave_nothing_behind(pg: TestServer) -> None:
     wild = """
         create role probe_reader; create schema s; create table s.t(); create table t(a int);
-        create extension citext; create publication p; set role probe_reader; select lo_create(0)
+        create extension citext; create publication p;
+        create subscription s connection 'dbname=none' publication p with (connect = false); set role probe_reader; select lo_create(0)
     """
 
     async def names(session: psycopg.AsyncConnection[Any]) -> list[Any]:
