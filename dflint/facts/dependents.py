@@ -213,7 +213,12 @@ def subject_identities(context: Context) -> list[str]:
     if operation.kind in ("drop_function", "drop_procedure", "drop_routine", "drop_aggregate"):
         return routine_identities(context)
     target = subjects.relation_name(context)
-    if operation.kind.startswith("drop_") and target is not None and context.operation.target_kind in _RELATIONS:
+    name = getattr(operation, "name", None)
+    if operation.kind == "drop_constraint" and isinstance(table, Name) and isinstance(name, str):
+        schema = table.schema or "public"
+        constraints = [str(Identity(kind, (schema, table.name, name))) for kind in ("constraint", "fk")]
+        return [*constraints, str(Identity("index", (schema, name)))]
+    if operation.kind == f"drop_{operation.target_kind}" and target is not None and operation.target_kind in _RELATIONS:
         return identities_of(context.catalog, target)
     found = context.identity()
     if found is not None and context.operation.target_kind == "extension":
