@@ -7,7 +7,7 @@ from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
-from psycopg import sql
+from psycopg import errors, sql
 
 from dflint.app.effects import predict
 from dflint.app.facts import fact_records
@@ -23,7 +23,7 @@ from dflint.trace.observe_probe import PreparedProbe, ProbeServer
 _FLEETING = ("index:", "materialized_view:")
 
 #: How often to look for a short lock that is predicted; and for one that is not, where there are indexes.
-_LOOKS, _LOOKS_AT_LEAST = 40, 3
+_LOOKS, _LOOKS_AT_LEAST = 150, 3
 
 
 class Outcome(Struct, frozen=True):
@@ -103,7 +103,12 @@ async def _empty(prepared: PreparedProbe, seen: Observation) -> tuple[str, ...]:
     found = []
     for identity in seen.scans:
         table = sql.Identifier(*Identity.parse(identity).parts)
-        cursor = await prepared.observer.execute(sql.SQL("select from {} limit 1").format(table))
+        try:
+            cursor = await prepared.observer.execute(sql.SQL("select from {} limit 1").format(table))
+        except errors.ObjectNotInPrerequisiteState:
+            # The statement left a materialized view unpopulated.
+            found.append(identity)
+            continue
         if await cursor.fetchone() is None:
             found.append(identity)
     return tuple(found)

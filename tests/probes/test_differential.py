@@ -46,10 +46,12 @@ def compare_surrounded(bench: Bench, pg: TestServer, probe: Probe, rng: Random, 
     assert not wrong(outcome), told(outcome)
 
 
+@pytest.mark.exhaustive
 def test_predictions_hold_for_generated_statements(pg: TestServer, bench: Bench) -> None:
     compare_generated(bench, pg, 40, Counter(), same=True)
 
 
+@pytest.mark.exhaustive
 def test_predictions_hold_in_other_surroundings(pg: TestServer, bench: Bench) -> None:
     rng = Random(pg.major)
     for probe in rng.sample([probe for probe in PROBES if probe.covers(pg.major)], 40):
