@@ -14,30 +14,30 @@ from msgspec.structs import replace
 
 from dflint.facts import subjects
 from dflint.facts.condition import BOOL, Condition
-from dflint.model.catalog import Catalog, Index, Table
+from dflint.model.catalog import UNKNOWN, Catalog, Index, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.dependencies import sequences_named
 from dflint.model.names import Name
 from dflint.model.schema import Column, Constraint
 
-#: The first minor release of each major that takes these locks; later majors always do.
-_FIRST: Final = {14: 24, 15: 19, 16: 15, 17: 11, 18: 5}
+#: For each major the last minor release seen not to take these locks, and the first seen to take them.
+_SEEN: Final = {13: (23, None), 14: (23, None), 15: (18, 19), 16: (14, 15), 17: (10, 11), 18: (4, 6)}
 
 
-def locks_dependencies(context: Context) -> bool:
+def locks_dependencies(context: Context) -> bool | Unknown:
     """The server's minor release locks what new dependencies point to; where only the major is known, its newest."""
-    first = _FIRST.get(context.version)
-    if first is None:
-        return context.version > max(_FIRST)
-    catalog = context.catalog
-    minor = catalog.minor if catalog.version == context.version else None
-    # 14 came to its end before.
-    return context.version > 14 if minor is None else minor >= first
+    last, first = _SEEN.get(context.version, (0, 0))
+    minor = context.catalog.minor if context.catalog.version == context.version else None
+    if minor is None:
+        return first is not None
+    if minor <= last:
+        return False
+    return True if first is not None and minor >= first else UNKNOWN
 
 
 def new_dependencies(context: Context) -> Iterable[Name]:
     """The keys' indexes of new foreign keys, and the sequences of new defaults"""
-    if context.foresee is None or not locks_dependencies(context):
+    if context.foresee is None or locks_dependencies(context) is False:
         return ()
     return dict.fromkeys(_pointed_to(context))
 
@@ -126,4 +126,6 @@ def _fits(index: Index, constraint: Constraint) -> bool:
     return len(columns) == len(constraint.referenced_columns) and set(columns) == set(constraint.referenced_columns)
 
 
-CONDITIONS: tuple[Condition, ...] = (Condition("server.locks_dependencies", BOOL, locks_dependencies, catalog=False),)
+CONDITIONS: tuple[Condition, ...] = (
+    Condition("server.locks_dependencies", BOOL, locks_dependencies, "the minor release", catalog=False),
+)
