@@ -14,6 +14,7 @@ from psycopg.conninfo import make_conninfo
 from dflint.plugin.servers import Installation
 from dflint.postgres.providers import embedded_wheel, named_directory
 from dflint.postgres.scratch import Scratch
+from dflint.trace.observe_meanwhile import COMMITS_WAIT
 from tests import fetch_servers
 from tests.fetch_servers import MAJORS
 
@@ -94,7 +95,7 @@ class Servers:
         if major not in self._running:
             found = installation(major)
             assert found is not None, f"PostgreSQL {major} is not here"
-            scratch = Scratch(major, providers=[lambda: [found]], settings={"max_connections": "200"})
+            scratch = Scratch(major, providers=[lambda: [found]], settings={"max_connections": "200", **COMMITS_WAIT})
             self._running[major] = scratch.__enter__()
         return self._running[major]
 

@@ -18,6 +18,7 @@ from dflint.facts.vocabulary import vocabulary
 from dflint.model.errors import InputError, RuleError, RuleErrors
 from dflint.postgres.server import start_server
 from dflint.rulebook.files import PROBES, built_in_rules, rule_files
+from dflint.trace.observe_meanwhile import COMMITS_WAIT
 from dflint.trace.observe_probe import ProbeServer
 
 
@@ -67,7 +68,8 @@ async def record_facts(probes: Sequence[Probe], dsns: Sequence[str]) -> str:
     """
     recorded: dict[str, Recorded] = {}
     for dsn in dsns or (None,):
-        async with start_server(dsn=dsn) as started, ProbeServer.connected(started.dsn()) as server:
+        settings = COMMITS_WAIT if dsn is None else None
+        async with start_server(dsn=dsn, settings=settings) as started, ProbeServer.connected(started.dsn()) as server:
             for probe in probes:
                 if probe.covers(server.major):
                     recorded[probe.id] = await _recorded(server, probe, recorded.get(probe.id))

@@ -1,9 +1,14 @@
-"""Looking at a session's locks while its statement runs: a loop inside the server, which misses the least."""
+"""Looking at a session's locks while its statement runs: a loop inside the server, which misses the least.
+
+Some statements take a lock just before one of their commits and hold it for microseconds. On a server with the settings
+`COMMITS_WAIT` the watched session's commits wait for a standby that does not exist, with all their locks, until the
+loop has seen them and lets the session go on.
+"""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
@@ -12,13 +17,20 @@ from psycopg import AsyncConnection, errors
 from dflint.model.locks import stronger
 from dflint.trace.observe_relations import SPELLING
 
+#: Server settings with which commits of watched statements wait to be seen. Other sessions' commits do not wait unless
+#: they set synchronous_commit themselves.
+COMMITS_WAIT: Mapping[str, str] = {"synchronous_standby_names": "dflint_watches_commits", "synchronous_commit": "off"}
+
 # A transaction of its own for each look: a long one would have a snapshot that CREATE INDEX CONCURRENTLY waits for. A
-# setting of the session is what outlives the cancelled loop.
+# setting of the session is what outlives the cancelled loop. Cancelling a wait for a standby ends the wait alone; each
+# commit's is cancelled once, as a second signal could meet the statement itself, and after what was seen has been
+# committed, as the loop may be ended right after.
 _LOOP = """
 do $$
-declare now text; last text;
+declare now text; last text; waiting boolean; this xid; done xid;
 begin
   loop
+    select wait_event = 'SyncRep', backend_xid into waiting, this from pg_stat_get_activity({pid});
     select string_agg(distinct relation || ':' || mode, ',') into now from pg_locks
     where pid = {pid} and granted and locktype = 'relation'
       and database = (select oid from pg_database where datname = current_database());
@@ -27,8 +39,19 @@ begin
       last := now;
     end if;
     commit;
+    if waiting and this is distinct from done then
+      perform pg_cancel_backend({pid});
+      done := this;
+      commit;
+    end if;
   end loop;
 end $$
+"""
+
+# Only where nobody but the loop can end the wait and only the loop has to.
+_COMMITS = b"""
+select set_config('synchronous_commit', %s, false)
+where current_setting('synchronous_standby_names') = 'dflint_watches_commits'
 """
 
 
@@ -51,6 +74,7 @@ async def watching(worker: AsyncConnection[Any], observer: AsyncConnection[Any])
     """Watch the locks of ``worker`` for as long as the context lasts; ``observer`` is busy with it."""
     watched = Watched()
     await observer.execute(b"select set_config('dflint.seen', '', false)")
+    await worker.execute(_COMMITS, ("on",))
     loop = asyncio.ensure_future(observer.execute(_LOOP.format(pid=int(worker.info.backend_pid)).encode()))
     try:
         while not loop.done() and not await _is_running(worker, observer):
@@ -60,6 +84,7 @@ async def watching(worker: AsyncConnection[Any], observer: AsyncConnection[Any])
         while not loop.done():
             await worker.execute(b"select pg_cancel_backend(%s)", (observer.info.backend_pid,))
             await asyncio.wait([loop], timeout=0.1)
+        await worker.execute(_COMMITS, ("off",))
         with suppress(errors.QueryCanceled):
             await loop
     cursor = await observer.execute(b"select current_setting('dflint.seen')")

@@ -25,6 +25,9 @@ TABLESPACE = "probe_space"
 
 _ROLE = re.compile(r"\bcreate\s+(?:role|user|group)\s+(probe_[a-z0-9_]+)", re.IGNORECASE)
 
+#: VACUUM pauses after each page, with its locks: otherwise a small table's are gone before anybody has looked.
+_SLOWLY = b"set vacuum_cost_delay = 2; set vacuum_cost_limit = 1"
+
 #: In milliseconds; a probe that hangs is a mistake.
 _STATEMENT_TIMEOUT = 20_000
 
@@ -180,6 +183,7 @@ async def _set_up(probe: Probe, observer: AsyncConnection[Any], worker: AsyncCon
         await observer.execute(b"reset session authorization")
         await observer.execute(b"discard all")
     await plan_sequentially(worker)
+    await worker.execute(_SLOWLY)
     await worker.execute(sql.SQL("set statement_timeout = {}").format(_STATEMENT_TIMEOUT))
     for name, value in probe.settings.items():
         await worker.execute(sql.SQL("select set_config({}, {}, false)").format(name, value))
