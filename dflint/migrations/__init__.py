@@ -1,0 +1,1 @@
+"""The specification's classes under the specification's module names: facades without logic."""

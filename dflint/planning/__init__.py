@@ -1,0 +1,1 @@
+"""Making Plans: pure functions from migration files and a catalog to steps, and back."""
