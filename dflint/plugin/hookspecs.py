@@ -46,3 +46,8 @@ class Hooks:
         They are asked after ``DFLINT_PG_BINDIR`` and before the places that dflint knows itself.
         """
         raise NotImplementedError
+
+    @hookspec
+    def dflint_validators(self) -> Mapping[str, str]:
+        """Checkpoint validators: name -> reference to a `dflint.plugin.Validator`; several names may mean the same."""
+        raise NotImplementedError

@@ -12,7 +12,7 @@ from dflint.model.errors import PluginError
 from dflint.plugin.hookspecs import PROJECT, Hooks
 
 #: The plugins that come with dflint; they use the same door as a stranger's.
-BUILT_IN = ("dflint_checks", "dflint_sources", "dflint_reports")
+BUILT_IN = ("dflint_checks", "dflint_sources", "dflint_reports", "dflint_validators")
 
 
 class Plugins:
@@ -58,6 +58,10 @@ class Plugins:
     def servers(self) -> dict[str, str]:
         """Name of a provider of servers -> reference."""
         return self._merged("dflint_servers", "provider of servers")
+
+    def validators(self) -> dict[str, str]:
+        """Name of a checkpoint validator -> reference."""
+        return self._merged("dflint_validators", "checkpoint validator")
 
     def _merged(self, hook: str, what: str) -> dict[str, str]:
         merged: dict[str, str] = {}
