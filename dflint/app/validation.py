@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
+from dflint.app.execute import ExecRequest, plan_of
+from dflint.app.plan import plan_sql
+from dflint.catalog.reader import read_catalog
 from dflint.guard.callable_migration import CallableMigration
 from dflint.guard.checkpoints import Checkpoints, Migration, ValidationResult, asked_for, migrate
 from dflint.guard.lock import MigrationLock, MigrationLockManager, held_lock
+from dflint.guard.plan_migration import PlanMigration
 from dflint.guard.queries import LookingSession
 from dflint.model.errors import InputError
 from dflint.model.plan import Plan
@@ -76,9 +81,18 @@ async def _migration(
 ) -> Migration:
     if callable(given):
         return CallableMigration(given, lock, tables)
-    raise InputError(
-        f"{type(given).__name__} is no migration", remedy="give a function, SQL, the path of a file, or a Plan"
-    )
+    if isinstance(given, Plan):
+        plan = given
+    elif isinstance(given, Path) or ("\n" not in given and os.path.lexists(given)):
+        plan = await plan_of(ExecRequest(dsn=await source.dsn(), path=str(given)))
+    else:
+        plan = await _plan_of_sql(given, lock)
+    return PlanMigration(plan, source, lock, tables)
+
+
+async def _plan_of_sql(text: str, lock: MigrationLock) -> Plan:
+    catalog = await read_catalog(lock.connection)
+    return plan_sql(text, catalog, version=lock.connection.info.server_version // 10_000)
 
 
 _NAMED = b"""

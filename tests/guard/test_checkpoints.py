@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -13,6 +14,7 @@ from psycopg import errors
 
 from dflint.guard.checkpoints import ValidationResult
 from dflint.guard.verified_state import State
+from dflint.migrations.concurrent_access_manager import MigrationLockManager
 from dflint.migrations.validation_checkpoints import ValidationCheckpointManager
 from dflint.model.errors import InputError
 from dflint.plugin.validators import Situation, Verdict
@@ -367,6 +369,68 @@ async def test_own_assertions_commands_and_functions(pg: TestServer) -> None:
     lenient = await outcome(few_orders, required=False)
     assert lenient.all_checkpoints_passed
     assert lenient.warnings == ("post_migration:few_orders: there are 2000 orders",)
+
+
+_POST = [{"stage": "post_migration", "validators": ["constraint_validation"]}]
+_CHANGES = """
+alter table orders add column note text;
+create index concurrently orders_amount on orders (amount);
+"""
+_UNCHECKED = "alter table orders add constraint small check (amount < 10) not valid;"
+
+
+@pytest.mark.majors(14, 18)
+@asynchronous
+async def test_sql_is_run_step_by_step_and_undone_step_by_step(pg: TestServer) -> None:
+    dsn = await _database(pg)
+    before = await _state(dsn)
+    manager = ValidationCheckpointManager(dsn)
+    result = await manager.execute_with_validation(_CHANGES + _UNCHECKED, _POST, tables=["orders"])
+    assert result.failed_checkpoint == "post_migration:constraint_validation", result
+    assert (await _state(dsn)).objects == before.objects, result.not_covered
+    assert result.rollback_completed
+    again = await manager.execute_with_validation(_CHANGES, _POST)
+    assert again.all_checkpoints_passed, again
+    assert "index:public.orders_amount" in (await _state(dsn)).objects
+
+
+@asynchronous
+async def test_a_file_is_run_by_its_runners_rules(pg: TestServer, tmp_path: Path) -> None:
+    dsn = await _database(pg)
+    before = await _state(dsn)
+    path = tmp_path / "001_change.sql"
+    path.write_text("begin;\nalter table orders add column note text;\n" + _UNCHECKED + "\ncommit;\n")
+    result = await ValidationCheckpointManager(dsn).execute_with_validation(path, _POST)
+    assert result.failed_checkpoint == "post_migration:constraint_validation", result
+    assert (await _state(dsn)).objects == before.objects, result.not_covered
+    assert result.rollback_completed
+
+
+@asynchronous
+async def test_what_cannot_be_taken_back_is_said_before(pg: TestServer) -> None:
+    dsn = await _database(pg)
+    result = await ValidationCheckpointManager(dsn).execute_with_validation(
+        "alter table orders drop column amount cascade;",
+        [{"stage": "post_migration", "validators": [{"sql": "select false"}]}],
+    )
+    assert len(result.said_before) == 1
+    assert result.said_before[0].startswith("step 1 cannot be taken back:")
+    assert not result.rollback_completed
+    assert any(text.startswith("it was not taken back:") for text in result.not_covered), result.not_covered
+
+
+@asynchronous
+async def test_a_migration_inside_the_lock_joins_it(pg: TestServer) -> None:
+    dsn = await _database(pg)
+    async with MigrationLockManager(dsn).acquire_migration_lock(
+        lock_scope="schema_modification", timeout_seconds=5, operation_description="both"
+    ):
+        manager = ValidationCheckpointManager(dsn)
+        first = await manager.execute_with_validation("alter table orders add column note text;", _POST)
+        second = await manager.execute_with_validation(_UNCHECKED, _POST)
+    assert first.all_checkpoints_passed, first
+    assert second.rollback_completed, second
+    assert "note" in str((await _state(dsn)).objects["table:public.orders"])
 
 
 @pytest.mark.parametrize(
