@@ -1,3 +1,47 @@
-"""dflint: what a PostgreSQL schema migration will do, before it runs."""
+"""dflint: what a PostgreSQL schema migration will do, before it runs; and running it under guard.
+
+The classes of `dflint.migrations` can be imported from here too. They are loaded when they are first used.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dflint.migrations.concurrent_access_manager import MigrationLock, MigrationLockManager
+    from dflint.migrations.validation_checkpoints import (
+        CheckpointResult,
+        FailureDetails,
+        ValidationCheckpointManager,
+        ValidationResult,
+    )
 
 __version__ = "0.1.0"
+
+__all__ = [
+    "CheckpointResult",
+    "FailureDetails",
+    "MigrationLock",
+    "MigrationLockManager",
+    "ValidationCheckpointManager",
+    "ValidationResult",
+    "__version__",
+]
+
+_HOMES = {
+    "CheckpointResult": "validation_checkpoints",
+    "FailureDetails": "validation_checkpoints",
+    "MigrationLock": "concurrent_access_manager",
+    "MigrationLockManager": "concurrent_access_manager",
+    "ValidationCheckpointManager": "validation_checkpoints",
+    "ValidationResult": "validation_checkpoints",
+}
+
+
+def __getattr__(name: str) -> object:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    return getattr(import_module(f"dflint.migrations.{home}"), name)
