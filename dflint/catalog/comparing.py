@@ -36,7 +36,7 @@ from dflint.model.schema import Column, Constraint, IndexElement, Options, Parti
 NOT_IN_HISTORY: Final = frozenset({"owner", "rows", "bytes", "populated", "complete"})
 
 #: Fields of routines whose value depends on how the body was read.
-_BODIES: Final = frozenset({"references", "inlined", "body_understood", "body"})
+_BODIES: Final = frozenset({"inlined", "body"})
 
 
 class Difference(NamedTuple):
@@ -119,9 +119,14 @@ def _compare(one: Any, other: Any, path: str) -> Iterator[tuple[str, object, obj
                 yield from _compare(getattr(one, field.name), getattr(other, field.name), inner)
     elif isinstance(one, tuple) and isinstance(other, tuple) and not isinstance(one, Name) and one and other:
         yield from _compare_parts(one, other, path)
-    elif one != other and not (one is None and path.endswith(".type")):
-        # A history does not always tell a column's type.
+    elif one != other and not (one is None and (path.endswith(".type") or path == "columns")):
+        # A history does not always tell a column's type, or which columns a view has.
         yield path, one, other
+
+
+def _by_signature(routines: tuple[Any, ...]) -> tuple[Any, ...]:
+    """Overloads in an order of their own: that of their making does not matter."""
+    return tuple(sorted(routines, key=lambda each: str([parameter.type for parameter in each.parameters])))
 
 
 def _compare_parts(one: tuple[Any, ...], other: tuple[Any, ...], path: str) -> Iterator[tuple[str, object, object]]:
@@ -147,7 +152,8 @@ def _normal(value: Any) -> Any:
     if normalise is not None:
         return normalise(value)
     if type(value) is tuple:
-        return tuple([_normal(part) for part in value])
+        parts = tuple([_normal(part) for part in value])
+        return _by_signature(parts) if parts and isinstance(parts[0], Routine) else parts
     return value
 
 
@@ -299,7 +305,7 @@ def _view(view: View) -> View:
         functions=(),
         mentions=None,
     )
-    columns = tuple([Column(column.name) for column in view.columns]) if view.columns is not None else ()
+    columns = tuple([Column(column.name) for column in view.columns]) if view.columns is not None else None
     return replace(view, query=query, columns=columns, options=_options(view.options))
 
 
@@ -367,8 +373,6 @@ def _routine(routine: Routine) -> Routine:
         configuration=_options(routine.configuration),
         body=None,
         inlined=None,
-        references=(),
-        body_understood=True,
     )
 
 

@@ -22,7 +22,7 @@ _BLANKS: Final = re.compile(r"\s*,\s*")
 _NOT_DISTINCT: Final = "= not distinct"
 _DISTINCT: Final = Name(None, "= distinct")
 #: Comparisons of rows, and what connects those of their parts.
-_ROWS: Final[dict[str, ExprKind]] = {"=": "and", "<>": "or"}
+_ROWS: Final[dict[str, ExprKind]] = {"=": "and", "<>": "or", "= distinct": "or"}
 _TRUE, _FALSE = "true", "false"
 
 
@@ -77,6 +77,9 @@ def _cast(expr: Expr, args: tuple[Expr, ...]) -> Expr:
 
 
 def _column(expr: Expr, _args: tuple[Expr, ...]) -> Expr:
+    if expr.name is not None and expr.name.name == "*" and expr.name.schema is not None:
+        # A whole row may be written without the star.
+        return Expr("column", Name(None, expr.name.schema.rpartition(".")[2]))
     # Whether a column is qualified depends on how many relations the server sees.
     return Expr("column", Name(None, expr.name.name) if expr.name is not None else None)
 

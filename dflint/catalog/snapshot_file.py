@@ -7,14 +7,12 @@ header has one of everything: what was changed by hand, or badly merged, is foun
 
 from __future__ import annotations
 
-import gc
 import re
 
 # The short import: hashlib would load OpenSSL.
 from _blake2 import blake2b
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
 import msgspec
@@ -27,7 +25,7 @@ from dflint.catalog.snapshot_error import AGAIN, SnapshotError
 from dflint.catalog.statistics_file import dump_statistics, set_statistics, without_estimates
 from dflint.model.catalog import Catalog
 from dflint.model.dependencies import with_reverse_maps
-from dflint.model.values import CatalogObject
+from dflint.model.garbage import no_garbage_collection
 
 FORMAT = "dflint-snapshot"
 SCHEMA_VERSION = 1
@@ -51,20 +49,16 @@ def dump(catalog: Catalog) -> tuple[bytes, bytes]:
     Raises:
         SnapshotError: an object cannot be written, for an expression in it is nested too deeply.
     """
-    with _no_garbage_collection():
-        things = [pair for family in layout().families for pair in family.items(catalog)]
+    with no_garbage_collection(keeping=True):
         # What is said of one identity stands together, the object first.
-        things.sort(key=_place)
+        families = sorted(layout().families, key=lambda family: not family.says_what_exists)
+        things = [pair for family in families for pair in family.items(catalog)]
+        things.sort(key=itemgetter(0))
         start = _header(catalog)
         rest = b",".join([b"\n" + _line(identity, thing) for identity, thing in things]) + _END
         root = _root(start, rest)
         schema = b'%b,"hash":"%b","objects":[%b' % (start, root, rest)
         return schema, dump_statistics(things, root.decode())
-
-
-def _place(pair: tuple[str, Any]) -> tuple[str, bool]:
-    identity, thing = pair
-    return identity, not isinstance(thing, CatalogObject)
 
 
 def _line(identity: str, thing: Any) -> bytes:
@@ -122,7 +116,7 @@ def load(schema: bytes, stats: bytes | None = None) -> Catalog:
     Raises:
         SnapshotError: either is no such file, has another version, or was changed since it was written; with its line.
     """
-    with _no_garbage_collection():
+    with no_garbage_collection(keeping=True):
         header, objects = _checked(schema)
         things = _decoded(objects)
         if stats is not None:
@@ -153,20 +147,6 @@ def read_header(schema: bytes) -> Header:
     start, root = _split_header(schema)
     header = _decode_header(start)
     return Header(root.decode(), header.version, header.incomplete)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Values have no cycles; looking for some among a million of them would cost more than the work itself."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            # What there is now stays, as a rule: no collection has to look at it.
-            gc.freeze()
-            gc.enable()
 
 
 def _checked(schema: bytes) -> tuple[Any, memoryview]:

@@ -53,8 +53,9 @@ def dump_statistics(things: Iterable[tuple[str, Any]], root: str) -> bytes:
     line_type = _line_type()
     lines = []
     for identity, thing in things:
-        known = {name: getattr(thing, name) for name in estimate_fields(type(thing))}
-        if any(value is not None for value in known.values()):
+        fields = estimate_fields(type(thing))
+        known = {name: value for name in fields if (value := getattr(thing, name)) is not None} if fields else None
+        if known:
             lines.append(line_type(identity, **known))
     start = msgspec.json.encode({"format": FORMAT, "schema_version": SCHEMA_VERSION, "schema": root})
     body = b",".join([b"\n" + msgspec.json.encode(line) for line in lines])

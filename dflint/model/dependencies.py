@@ -242,7 +242,7 @@ def with_reverse_maps(catalog: Catalog) -> Catalog:
         "users_of_routine": {},
     }
     indexes_of, children_of = listed["indexes_of"], listed["children_of"]
-    owners: dict[tuple[str | None, str], tuple[Name, ...]] = {}
+    owners: dict[tuple[str | None, str], list[Name]] = {}
     for name, relation in catalog.relations.items():
         if type(relation) is Index:
             # As `links` says; most relations are indexes, and a set for each would cost more than the rest.
@@ -265,14 +265,16 @@ def with_reverse_maps(catalog: Catalog) -> Catalog:
 
 
 def _note_owner(
-    constraints: Iterable[Constraint], owner: Name, owners: dict[tuple[str | None, str], tuple[Name, ...]]
+    constraints: Iterable[Constraint], owner: Name, owners: dict[tuple[str | None, str], list[Name]]
 ) -> None:
-    alone = (owner,)
     schema = owner.schema
     for constraint in constraint_names(constraints):
-        known = owners.setdefault((schema, constraint), alone)
-        if owner not in known:
-            owners[schema, constraint] = (*known, owner)
+        known = owners.get((schema, constraint))
+        if known is None:
+            owners[schema, constraint] = [owner]
+        # All of one owner's come together. Thousands of partitions may have one of the same name.
+        elif known[-1] is not owner:
+            known.append(owner)
 
 
 def _sorted_map(entries: Mapping[K, SequenceOf[Name]]) -> Map[K, tuple[Name, ...]]:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import psycopg
 import pytest
-from psycopg.conninfo import make_conninfo
 
 from dflint.catalog.reader import reading
+from dflint.catalog.reader.fetching import Rows, read_rows
 from dflint.catalog.reader.session import ReaderSession
-from dflint.catalog.reader.texts import Texts
-from dflint.model.catalog import Catalog, View
+from dflint.model.catalog import View
 from dflint.model.names import Name
 from tests.catalog.live import execute, index, read, relation, table
 from tests.servers import TestServer
@@ -93,15 +90,15 @@ def test_a_lock_that_comes_in_between_is_not_waited_for(pg: TestServer, monkeypa
 def test_a_change_during_the_read_is_read_again(pg: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
     dsn = pg.new_database()
     execute(dsn, SCHEMA)
-    once, changes = reading._read_once, iter(["alter table t rename a to renamed"])
+    once, changes = read_rows, iter(["alter table t rename a to renamed"])
 
-    async def disturbed(session: ReaderSession, texts: Texts, schemas: object) -> Catalog:
-        catalog = await once(session, texts, schemas)  # type: ignore[arg-type]
+    async def disturbed(*given: Any) -> Rows:
+        rows = await once(*given)
         for change in changes:
             execute(dsn, change)
-        return catalog
+        return rows
 
-    monkeypatch.setattr(reading, "_read_once", disturbed)
+    monkeypatch.setattr(reading, "read_rows", disturbed)
     catalog = read(dsn)
     assert catalog.incomplete == ()
     assert [column.name for column in table(catalog, "t").columns] == ["renamed", "b"]
@@ -126,16 +123,16 @@ def test_every_change_is_noticed(pg: TestServer, change: str, *, busy: bool, mon
     dsn = pg.new_database()
     execute(dsn, SCHEMA)
     execute(dsn, "create table work (a int)")
-    once, rounds = reading._read_once, [0]
+    once, rounds = read_rows, [0]
 
-    async def disturbed(session: ReaderSession, texts: Texts, schemas: object) -> Catalog:
+    async def disturbed(*given: Any) -> Rows:
         rounds[0] += 1
-        catalog = await once(session, texts, schemas)  # type: ignore[arg-type]
+        rows = await once(*given)
         if rounds[0] == 1:
             execute(dsn, change)
-        return catalog
+        return rows
 
-    monkeypatch.setattr(reading, "_read_once", disturbed)
+    monkeypatch.setattr(reading, "read_rows", disturbed)
     with closing(psycopg.connect(dsn)) as worker:
         if busy:
             worker.execute("insert into work values (1)")
@@ -148,18 +145,18 @@ def test_other_work_is_no_change(pg: TestServer, monkeypatch: pytest.MonkeyPatch
     dsn = pg.new_database()
     execute(dsn, SCHEMA)
     execute(dsn, "create table work (a int)")
-    once, rounds = reading._read_once, [0]
+    once, rounds = read_rows, [0]
     with closing(psycopg.connect(dsn, autocommit=True)) as worker:
 
-        async def disturbed(session: ReaderSession, texts: Texts, schemas: object) -> Catalog:
+        async def disturbed(*given: Any) -> Rows:
             rounds[0] += 1
-            catalog = await once(session, texts, schemas)  # type: ignore[arg-type]
+            rows = await once(*given)
             worker.execute("insert into work select generate_series(1, 100)")
             worker.execute("create temporary table passing (a int primary key check (a > 0))")
             worker.execute("analyze work")
-            return catalog
+            return rows
 
-        monkeypatch.setattr(reading, "_read_once", disturbed)
+        monkeypatch.setattr(reading, "read_rows", disturbed)
         assert read(dsn).incomplete == ()
     assert rounds == [1]
 
@@ -167,67 +164,15 @@ def test_other_work_is_no_change(pg: TestServer, monkeypatch: pytest.MonkeyPatch
 def test_a_schema_that_never_rests_is_incomplete(pg: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
     dsn = pg.new_database()
     execute(dsn, SCHEMA)
-    once = reading._read_once
+    once = read_rows
 
-    async def disturbed(session: ReaderSession, texts: Texts, schemas: object) -> Catalog:
-        catalog = await once(session, texts, schemas)  # type: ignore[arg-type]
+    async def disturbed(*given: Any) -> Rows:
+        rows = await once(*given)
         execute(dsn, "alter table t add column x int; alter table t drop column x")
-        return catalog
+        return rows
 
-    monkeypatch.setattr(reading, "_read_once", disturbed)
+    monkeypatch.setattr(reading, "read_rows", disturbed)
     assert read(dsn).incomplete == ("the schema changed while it was read",)
-
-
-def _many(dsn: str, tables: int) -> None:
-    with closing(psycopg.connect(dsn)) as connection:
-        for number in range(tables):
-            connection.execute(
-                f"create table t{number} (a int primary key, b text check (b <> ''), c int);"
-                f"create index on t{number} ((c + 1)); create view v{number} as select a, b from t{number}".encode()
-            )
-            if number % 100 == 0:
-                connection.commit()
-        connection.commit()
-
-
-@pytest.mark.exhaustive
-@pytest.mark.majors("ends")
-def test_no_ddl_is_delayed(pg: TestServer) -> None:
-    """ALTERs and concurrent index builds while a catalog of 2,000 tables and views is read."""
-    dsn = pg.new_database()
-    _many(dsn, 2_000)
-    execute(dsn, "create table lone (a int)")
-    # In a process of its own: this one is busy making objects.
-    command = [sys.executable, "-m", "tests.catalog.ddl_at_work", dsn, "2000"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "working\n"
-        catalog = read(make_conninfo(dsn, application_name="reader"))
-        found = json.loads(process.communicate("stop\n")[0])
-    assert catalog.incomplete in ((), ("the schema changed while it was read",))
-    assert found["statements"] > 10
-    assert found["longest_wait_for_the_reader"] < 0.1
-
-
-@pytest.mark.majors("ends")
-def test_a_large_partition_tree(pg: TestServer) -> None:
-    dsn = pg.new_database()
-    with closing(psycopg.connect(dsn, autocommit=True)) as connection:
-        connection.execute("create table p (a int primary key, b text default 'x') partition by range (a)")
-        for start in range(0, 2_000, 200):
-            connection.execute(
-                ";".join(
-                    f"create table p_{n} partition of p for values from ({n}) to ({n + 1})"
-                    for n in range(start, start + 200)
-                ).encode()
-            )
-    catalog = read(dsn)
-    assert catalog.incomplete == ()
-    assert len(catalog.children_of[Name("public", "p")]) == 2_000
-    assert len(catalog.children_of[Name("public", "p_pkey")]) == 2_000
-    bound = table(catalog, "p_7").bound
-    assert bound is not None
-    assert [part.value for part in (*bound.lower, *bound.upper) if part is not None] == ["7", "8"]
 
 
 def test_reading_can_be_cancelled(pg: TestServer) -> None:

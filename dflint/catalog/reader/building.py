@@ -12,6 +12,7 @@ from dflint.catalog.reader.names import PG_CLASS, PG_PROC, PG_TYPE, own_schemas
 from dflint.catalog.reader.other_objects import OtherObject, build_others
 from dflint.catalog.reader.relations import TABLE_KINDS, VIEW_KINDS, RelationRow
 from dflint.catalog.reader.session import ReaderSession
+from dflint.catalog.reader.sources import Sources
 from dflint.catalog.reader.texts import Texts
 from dflint.model.catalog import Catalog, CompositeType, Details, Relation
 from dflint.model.dependencies import with_reverse_maps
@@ -69,14 +70,15 @@ class CatalogBuilder:
     def _relations(self) -> list[tuple[Name, Relation]]:
         rows, names, texts, deparsed = self.rows, self.rows.names, self.texts, self.rows.deparsed
         numbers = rows.columns.names
+        sources = Sources(names, rows.relations, numbers, texts, deparsed)
         by_relation = columns.ColumnBuilder(names, rows.type_names, texts, deparsed).build(rows.columns)
-        made = indexes.IndexBuilder(names, rows.relations, numbers, texts, deparsed)
+        made = indexes.IndexBuilder(sources)
         made.build(rows.indexes)
-        found_constraints = constraints.ConstraintBuilder(names, numbers, texts, deparsed, made).build(rows.constraints)
+        found_constraints = constraints.ConstraintBuilder(sources, made).build(rows.constraints)
         found: list[tuple[Name, Relation]] = [(index.name, index) for index in made.indexes.values()]
         found_triggers = triggers.build_triggers(rows.attached, names, numbers, texts, deparsed)
         policies = triggers.build_policies(rows.attached, names, texts, deparsed)
-        builder = tables.TableBuilder(names, rows.relations, rows.tables, numbers, texts, deparsed)
+        builder = tables.TableBuilder(sources, rows.tables)
         builder.note_indexes(rows.indexes)
         queries = views.build_queries(rows.relations.of_kind(VIEW_KINDS), rows.views, names, texts, deparsed)
         for oid, row in rows.relations.rows.items():

@@ -8,64 +8,78 @@ applications make all the time, are left out.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Sequence
 from typing import Final, LiteralString, NamedTuple
 
+import psycopg
 from psycopg.sql import Identifier, Literal
 
-from dflint.catalog.reader.session import SQL, ReaderSession, Row, oid_array
+from dflint.catalog.reader.names import FIRST_USER_OID
+from dflint.catalog.reader.pieces import ranges
+from dflint.catalog.reader.session import SQL, ReaderSession, first_line
 
 _SNAPSHOT: Final = SQL("SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text")
-_TEMPORARY: Final = SQL("SELECT oid FROM pg_catalog.pg_class WHERE relpersistence = 't'")
 
-#: Catalogs, and which of their rows count; ``%(temporary)s`` are the OIDs of temporary relations.
-_CATALOGS: Final[tuple[tuple[LiteralString, LiteralString], ...]] = (
-    ("pg_class", "relpersistence <> 't'"),
-    ("pg_attrdef", "NOT adrelid = ANY (%(temporary)s::pg_catalog.oid[])"),
-    ("pg_constraint", "NOT conrelid = ANY (%(temporary)s::pg_catalog.oid[])"),
-    ("pg_index", "NOT indrelid = ANY (%(temporary)s::pg_catalog.oid[])"),
-    ("pg_trigger", "NOT tgrelid = ANY (%(temporary)s::pg_catalog.oid[])"),
-    ("pg_inherits", "NOT inhrelid = ANY (%(temporary)s::pg_catalog.oid[])"),
-    ("pg_sequence", "NOT seqrelid = ANY (%(temporary)s::pg_catalog.oid[])"),
+#: The OIDs of what came with the server: of schemas, for instance, it may be changed.
+_BUILT_IN: Final = {"first": "0", "last": str(FIRST_USER_OID - 1)}
+
+_LASTING: Final = "{key} NOT IN (SELECT oid FROM temporary)"
+
+#: Catalogs, the OID by which each is read range by range, and which of its rows count.
+_CATALOGS: Final[tuple[tuple[LiteralString, LiteralString, LiteralString], ...]] = (
+    ("pg_class", "oid", _LASTING),
+    ("pg_attribute", "attrelid", _LASTING),
+    ("pg_attrdef", "adrelid", _LASTING),
+    ("pg_constraint", "conrelid", _LASTING),
+    ("pg_index", "indexrelid", _LASTING),
+    ("pg_trigger", "tgrelid", _LASTING),
+    ("pg_inherits", "inhrelid", _LASTING),
+    ("pg_sequence", "seqrelid", _LASTING),
+    ("pg_description", "objoid", _LASTING),
+    ("pg_rewrite", "ev_class", "true"),
+    ("pg_policy", "polrelid", "true"),
+    ("pg_partitioned_table", "partrelid", "true"),
+    ("pg_foreign_table", "ftrelid", "true"),
     # Row types and array types change with others.
-    ("pg_type", "typrelid = 0 AND typarray <> 0"),
-    ("pg_namespace", r"nspname NOT LIKE 'pg\_%%'"),
-    ("pg_policy", "true"),
-    ("pg_rewrite", "true"),
-    ("pg_proc", "true"),
-    ("pg_enum", "true"),
-    ("pg_extension", "true"),
-    ("pg_partitioned_table", "true"),
-    ("pg_publication", "true"),
-    ("pg_publication_rel", "true"),
-    ("pg_statistic_ext", "true"),
-    ("pg_event_trigger", "true"),
-    ("pg_foreign_table", "true"),
+    ("pg_type", "oid", "typrelid = 0 AND typarray <> 0"),
+    ("pg_namespace", "oid", r"nspname NOT LIKE 'pg\_%%'"),
+    ("pg_proc", "oid", "true"),
+    ("pg_enum", "oid", "true"),
+    ("pg_extension", "oid", "true"),
+    ("pg_publication", "oid", "true"),
+    ("pg_publication_rel", "oid", "true"),
+    ("pg_statistic_ext", "oid", "true"),
+    ("pg_event_trigger", "oid", "true"),
 )
-_DIGESTS: Final = [
-    SQL(
-        """
-        SELECT {name}, count(*), count(*) FILTER (WHERE newer), sum(place) FILTER (WHERE newer)
-        FROM (SELECT age(xmin) <= age(%(oldest)s::pg_catalog.xid) AS newer,
-                     age(%(oldest)s::pg_catalog.xid) - age(xmin) AS place
-              FROM {catalog} WHERE {condition}) AS x
-        """
-    ).format(name=Literal(catalog), catalog=Identifier("pg_catalog", catalog), condition=SQL(condition))
-    for catalog, condition in _CATALOGS
-]
-#: The largest catalog goes by itself and piece by piece. It loses rows only when others do.
-_ATTRIBUTES: Final = SQL(
+_DIGEST: Final = SQL(
     """
-    SELECT count(*), sum(age(%(oldest)s::pg_catalog.xid) - age(xmin)) FROM pg_catalog.pg_attribute
-    WHERE {piece} age(xmin) <= age(%(oldest)s::pg_catalog.xid) AND NOT attrelid = ANY (%(temporary)s::pg_catalog.oid[])
+    WITH temporary AS MATERIALIZED (
+        SELECT oid FROM pg_catalog.pg_class
+        WHERE oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid AND relpersistence = 't')
+    {digests}
     """
+).format(
+    digests=SQL(" UNION ALL ").join(
+        [
+            SQL(
+                """
+                SELECT {name}, count(*), count(*) FILTER (WHERE newer), sum(place) FILTER (WHERE newer)
+                FROM (SELECT age(xmin) <= age(%(oldest)s::pg_catalog.xid) AS newer,
+                             age(%(oldest)s::pg_catalog.xid) - age(xmin) AS place
+                      FROM {catalog}
+                      WHERE {key} BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid AND {condition}) AS x
+                """
+            ).format(
+                name=Literal(catalog),
+                catalog=Identifier("pg_catalog", catalog),
+                key=Identifier(key),
+                condition=SQL(condition).format(key=Identifier(key)),
+            )
+            for catalog, key, condition in _CATALOGS
+        ]
+    )
 )
-_PIECE: Final = SQL("ctid >= %(first)s::pg_catalog.tid AND ctid < %(last)s::pg_catalog.tid AND")
-_PAGES: Final = SQL(
-    "SELECT pg_catalog.pg_relation_size('pg_catalog.pg_attribute') / "
-    "pg_catalog.current_setting('block_size')::pg_catalog.int8"
-)
-#: Pages of pg_attribute in one query.
-_PIECE_PAGES: Final = 4_000
 
 
 class State(NamedTuple):
@@ -73,24 +87,44 @@ class State(NamedTuple):
 
     Attributes:
         snapshot: two equal ones: nothing at all was committed between them.
-        digest: two equal ones, made with the same oldest transaction: the schema is the same.
+        digest: two equal ones, made with the same oldest transaction: the schema is the same. By catalog: its rows,
+            those that may be new, and from which transactions these are.
     """
 
     snapshot: str
-    digest: tuple[Row, ...]
+    digest: dict[str, tuple[int, int, int]]
 
 
-async def state(session: ReaderSession) -> State:
-    """The state now."""
-    snapshot = await _snapshot(session)
-    return State(snapshot, await _digest(session, snapshot))
+async def state(session: ReaderSession, places: Sequence[int]) -> State | None:
+    """The state now; None, and a note, where it cannot be told.
+
+    Args:
+        session: to read with.
+        places: how objects are spread, see `pieces`.
+    """
+    try:
+        snapshot = await _snapshot(session)
+        return State(snapshot, await _digest(session, snapshot, places))
+    except psycopg.Error as error:
+        _note(session, error)
+        return None
 
 
-async def changed(session: ReaderSession, before: State) -> bool:
-    """Whether the schema may be another than ``before``."""
-    if await _snapshot(session) == before.snapshot:
+async def changed(session: ReaderSession, before: State, places: Sequence[int]) -> bool:
+    """Whether the schema may be another than ``before``; False, and a note, where it cannot be told."""
+    try:
+        if await _snapshot(session) == before.snapshot:
+            return False
+        return await _digest(session, before.snapshot, places) != before.digest
+    except psycopg.Error as error:
+        _note(session, error)
         return False
-    return await _digest(session, before.snapshot) != before.digest
+
+
+def _note(session: ReaderSession, error: psycopg.Error) -> None:
+    if session.connection.closed:
+        raise error
+    session.note(f"whether the schema changed while it was read is not known: {first_line(error)}")
 
 
 async def _snapshot(session: ReaderSession) -> str:
@@ -98,27 +132,11 @@ async def _snapshot(session: ReaderSession) -> str:
     return str(snapshot)
 
 
-async def _digest(session: ReaderSession, snapshot: str) -> tuple[Row, ...]:
+async def _digest(session: ReaderSession, snapshot: str, places: Sequence[int]) -> dict[str, tuple[int, int, int]]:
     oldest = int(snapshot.partition(":")[0]) % 2**32
-    temporary = await session.fetch(_TEMPORARY)
-    parameters = {"oldest": str(oldest), "temporary": oid_array([oid for (oid,) in temporary])}
-    rows: list[Row] = []
-    for (catalog, _), query in zip(_CATALOGS, _DIGESTS, strict=True):
-        rows += await session.fetch_or_note(f"whether {catalog} changes", query, parameters)
-    ((pages,),) = await session.fetch(_PAGES)
-    newer = 0, 0
-    if session.version < 14:
-        # Scans of a range of pages came with PostgreSQL 14.
-        pieces = [(SQL(""), parameters)]
-    else:
-        # The last piece has no end: pages may come while others are read.
-        ends = [*range(_PIECE_PAGES, pages, _PIECE_PAGES), 2**32 - 2]
-        pieces = []
-        first = 0
-        for last in ends:
-            pieces.append((_PIECE, {**parameters, "first": f"({first},0)", "last": f"({last},0)"}))
-            first = last
-    for piece, values in pieces:
-        ((count, total),) = await session.fetch(_ATTRIBUTES.format(piece=piece), values)
-        newer = newer[0] + count, newer[1] + int(total or 0)
-    return (*rows, ("pg_attribute", *newer))
+    found = {catalog: (0, 0, 0) for catalog, _, _ in _CATALOGS}
+    for limits in itertools.chain([_BUILT_IN], ranges(places)):
+        for catalog, rows, newer, place in await session.fetch(_DIGEST, {**limits, "oldest": str(oldest)}):
+            total = found[catalog]
+            found[catalog] = total[0] + rows, total[1] + newer, total[2] + int(place or 0)
+    return found

@@ -7,7 +7,8 @@ from typing import Final
 
 from dflint.catalog.reader.deparse import Deparsed, Request
 from dflint.catalog.reader.names import Names
-from dflint.catalog.reader.relations import fetch_by_relation, pairs
+from dflint.catalog.reader.pieces import fetch_by_oids
+from dflint.catalog.reader.relations import pairs
 from dflint.catalog.reader.session import SQL, ReaderSession, Row, oid_array, since
 from dflint.catalog.reader.texts import Texts
 from dflint.model.expressions import Expr, Type
@@ -141,9 +142,9 @@ async def read_columns(session: ReaderSession, oids: list[int]) -> ColumnRows:
         "compression": since(version, 14, "a.attcompression::pg_catalog.text", "''::pg_catalog.text"),
         "statistics": since(version, 17, "a.attstattarget::pg_catalog.int4", "nullif(a.attstattarget, -1)"),
     }
-    plain = await fetch_by_relation(session, "columns", _COLUMNS.format(rare=rare_if), oids)
+    plain = await fetch_by_oids(session, "columns", _COLUMNS.format(rare=rare_if), oids)
     with_more = sorted({row[0] for row in plain if row[8]})
-    rare = await fetch_by_relation(session, "columns", _RARITIES.format(**parts), with_more)
+    rare = await fetch_by_oids(session, "columns", _RARITIES.format(**parts), with_more)
     return ColumnRows(plain, {(row[0], row[1]): row[2:] for row in rare})
 
 

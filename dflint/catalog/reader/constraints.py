@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from dflint.catalog.reader.columns import UNREADABLE
-from dflint.catalog.reader.deparse import Deparsed, Request
+from dflint.catalog.reader.deparse import Request
 from dflint.catalog.reader.indexes import IndexBuilder
-from dflint.catalog.reader.names import Names
-from dflint.catalog.reader.relations import fetch_by_relation
+from dflint.catalog.reader.pieces import fetch_by_oids, fetch_by_range
 from dflint.catalog.reader.session import SQL, ReaderSession, Row, since
+from dflint.catalog.reader.sources import Sources
 from dflint.catalog.reader.texts import Texts
 from dflint.model.schema import Action, Constraint, IndexElement
 
@@ -32,7 +32,8 @@ _CONSTRAINTS: Final = SQL(
 _DOMAIN_CONSTRAINTS: Final = SQL(
     """
     SELECT contypid, conname, contype, convalidated, pg_catalog.pg_get_constraintdef(oid)
-    FROM pg_catalog.pg_constraint WHERE contypid <> 0 AND oid >= %s
+    FROM pg_catalog.pg_constraint
+    WHERE contypid <> 0 AND oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
     """
 )
 _EXCLUSION_OPERATORS: Final = SQL(
@@ -79,7 +80,7 @@ class ConstraintRows:
         return [Request(row[0], (row[1],)) for row in self.others if row[3] == "c"]
 
 
-async def read_constraints(session: ReaderSession, oids: list[int], first_oid: int) -> ConstraintRows:
+async def read_constraints(session: ReaderSession, oids: list[int], places: list[int]) -> ConstraintRows:
     """The constraints of the tables with these OIDs, and of all domains."""
     version = session.version
     query = _CONSTRAINTS.format(
@@ -89,9 +90,9 @@ async def read_constraints(session: ReaderSession, oids: list[int], first_oid: i
     )
     not_nulls: list[Row] = []
     if version >= 18:
-        not_nulls = await fetch_by_relation(session, "NOT NULL constraints", _NOT_NULLS, oids)
-    others = await fetch_by_relation(session, "constraints", query, oids)
-    domains = await session.fetch_or_note("constraints of domains", _DOMAIN_CONSTRAINTS, (first_oid,))
+        not_nulls = await fetch_by_oids(session, "NOT NULL constraints", _NOT_NULLS, oids)
+    others = await fetch_by_oids(session, "constraints", query, oids)
+    domains = await fetch_by_range(session, "constraints of domains", _DOMAIN_CONSTRAINTS, places)
     operators: list[Row] = []
     if any(row[3] == "x" for row in others):
         operators = await session.fetch_or_note("operators of exclusion constraints", _EXCLUSION_OPERATORS)
@@ -101,18 +102,8 @@ async def read_constraints(session: ReaderSession, oids: list[int], first_oid: i
 class ConstraintBuilder:
     """Makes constraints out of rows."""
 
-    def __init__(
-        self,
-        names: Names,
-        columns: dict[int, dict[int, str]],
-        texts: Texts,
-        deparsed: Deparsed,
-        indexes: IndexBuilder,
-    ) -> None:
-        self._names = names
-        self._columns = columns
-        self._texts = texts
-        self._deparsed = deparsed
+    def __init__(self, sources: Sources, indexes: IndexBuilder) -> None:
+        self._names, _, self._columns, self._texts, self._deparsed = sources
         self._indexes = indexes
 
     def build(self, rows: ConstraintRows) -> dict[int, tuple[Constraint, ...]]:

@@ -8,6 +8,7 @@ asks locks no user's object.
 
 So: relations that somebody has locked, or waits to lock, ACCESS EXCLUSIVE are left out at first; the rest is printed
 in small batches with short timeouts; a batch that times out is halved; and what is left is tried once more at the end.
+A text that takes longer to print than anybody should wait is not to be had.
 """
 
 from __future__ import annotations
@@ -18,14 +19,12 @@ from typing import Final, NamedTuple
 
 import psycopg
 
+from dflint.catalog.reader.pieces import in_pieces
 from dflint.catalog.reader.session import SQL, Budget, ReaderSession, Row, oid_array
 
-#: Milliseconds: for a lock, for a batch that keeps its locks, and for one that does not.
+#: Milliseconds for a lock, and for a batch: others wait so long for its locks, or for its snapshot.
 _LOCK_MS: Final = 20
-_KEEPING_MS: Final = 80
-_PASSING_MS: Final = 400
-#: Seconds that a batch which keeps its locks should take.
-_TARGET: Final = 0.03
+_BATCH_MS: Final = 80
 #: Objects in a batch.
 _FIRST_BATCH: Final = 20
 _LARGEST_BATCH: Final = 500
@@ -52,13 +51,11 @@ class Group(NamedTuple):
     Attributes:
         what: what they are, for users.
         query: takes a list of the objects' OIDs; its first column is the OID again.
-        keeps_locks: to the end of the transaction.
     """
 
     what: str
     query: SQL
     requests: Sequence[Request]
-    keeps_locks: bool = False
 
 
 class Deparsed:
@@ -119,16 +116,8 @@ class _Printer:
         locked = await self._locked()
         missing = [request for request in group.requests if not locked.isdisjoint(request.relations)]
         ready = [request for request in group.requests if locked.isdisjoint(request.relations)]
-        size = _FIRST_BATCH if group.keeps_locks else _LARGEST_BATCH
-        start = 0
-        while start < len(ready):
-            batch = ready[start : start + size]
-            start += len(batch)
-            began = time.monotonic()
-            missing += await self._print_batch(group, batch)
-            if group.keeps_locks:
-                took = max(time.monotonic() - began, 0.001)
-                size = min(max(int(len(batch) * min(_TARGET / took, 2.0)), 1), _LARGEST_BATCH)
+        for start, end in in_pieces(len(ready), first=_FIRST_BATCH, largest=_LARGEST_BATCH):
+            missing += await self._print_batch(group, ready[start:end])
         return missing
 
     async def _locked(self) -> set[int]:
@@ -139,13 +128,12 @@ class _Printer:
         """Print some objects; where a lock is in the way, halves of them. Gives what is missing."""
         if self.waits.spent:
             return list(batch)
-        timeout = _KEEPING_MS if group.keeps_locks and len(batch) > 1 else _PASSING_MS
         began = time.monotonic()
         try:
             oids = [request.oid for request in batch]
             self.found.add(
                 group.what,
-                await self.session.fetch(group.query, (oid_array(oids),), timeout_ms=timeout, lock_ms=_LOCK_MS),
+                await self.session.fetch(group.query, (oid_array(oids),), timeout_ms=_BATCH_MS, lock_ms=_LOCK_MS),
             )
         except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
             self.waits.take(began)

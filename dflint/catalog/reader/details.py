@@ -9,13 +9,18 @@ from immutables import Map
 from dflint.catalog.reader import identities as of
 from dflint.catalog.reader.constraints import ConstraintRows
 from dflint.catalog.reader.identities import Identities
-from dflint.catalog.reader.names import FIRST_USER_OID, PG_CLASS, PG_NAMESPACE, PG_TYPE, Names
-from dflint.catalog.reader.session import SQL, ReaderSession, Row, oid_array
+from dflint.catalog.reader.managed import read_managed
+from dflint.catalog.reader.names import PG_CLASS, PG_NAMESPACE, PG_TYPE, Names
+from dflint.catalog.reader.pieces import fetch_by_oids, fetch_by_range
+from dflint.catalog.reader.session import SQL, ReaderSession, Row
 from dflint.catalog.reader.triggers import AttachedRows
 from dflint.model.catalog import Dependency, Details
 
 _COMMENTS: Final = SQL(
-    "SELECT classoid, objoid, objsubid, description FROM pg_catalog.pg_description WHERE objoid >= %s"
+    """
+    SELECT classoid, objoid, objsubid, description FROM pg_catalog.pg_description
+    WHERE objoid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+    """
 )
 _SCHEMAS: Final = SQL(
     """
@@ -27,20 +32,28 @@ _SCHEMAS: Final = SQL(
     """
 )
 #: Parts of relations that other rows name by OID.
-_PARTS: Final = SQL(
+_DEFAULTS: Final = SQL(
     """
     SELECT 2604::pg_catalog.oid, d.oid, d.adrelid, a.attname FROM pg_catalog.pg_attrdef d
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum WHERE d.oid >= %s
-    UNION ALL
-    SELECT 2618, r.oid, r.ev_class, r.rulename FROM pg_catalog.pg_rewrite r WHERE r.oid >= %s
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = d.adrelid AND a.attnum = d.adnum
+    WHERE d.oid = ANY (%s::pg_catalog.oid[])
+    """
+)
+_RULES: Final = SQL(
+    """
+    SELECT 2618::pg_catalog.oid, oid, ev_class, rulename FROM pg_catalog.pg_rewrite
+    WHERE oid = ANY (%s::pg_catalog.oid[])
     """
 )
 #: What containment says is left out: what a table's own parts (indexes, constraints, defaults, triggers) need of it,
-#: row types and array types, schemas, and the server's own triggers of foreign keys.
+#: row types and array types, schemas, and the server's own triggers of foreign keys. The index that helps begins with
+#: the dependent's catalog.
 _DEPENDENCIES: Final = SQL(
     """
     SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype FROM pg_catalog.pg_depend
-    WHERE objid >= %s AND deptype <> 'e' AND refclassid <> {schemas}
+    WHERE classid = ANY (ARRAY(SELECT oid FROM pg_catalog.pg_class WHERE oid < 16384 AND relkind = 'r'))
+      AND objid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+      AND deptype <> 'e' AND refclassid <> {schemas}
       AND NOT (classid = {classes} AND refclassid IN ({classes}, {constraints}))
       AND NOT (classid = {triggers} AND refclassid IN ({classes}, {constraints}))
       AND NOT (classid = {policies} AND refclassid = {classes} AND deptype = 'a')
@@ -68,24 +81,27 @@ class DetailRows(NamedTuple):
     parts: list[Row]
     dependencies: list[Row]
     elements: dict[int, tuple[int, int]]
+    managed: dict[int, str]
 
 
-async def read_details(session: ReaderSession) -> DetailRows:
+async def read_details(session: ReaderSession, places: list[int]) -> DetailRows:
     """The rows of all user objects."""
-    comments = await session.fetch_or_note("comments", _COMMENTS, (FIRST_USER_OID,))
+    comments = await fetch_by_range(session, "comments", _COMMENTS, places)
     schemas = await session.fetch_or_note("owners of schemas", _SCHEMAS)
-    dependencies = await session.fetch_or_note("dependencies", _DEPENDENCIES, (FIRST_USER_OID,))
-    parts: list[Row] = []
-    if any(row[0] in (of.PG_ATTRDEF, of.PG_REWRITE) for row in dependencies):
-        parts = await session.fetch_or_note("defaults and rules", _PARTS, (FIRST_USER_OID, FIRST_USER_OID))
+    dependencies = await fetch_by_range(session, "dependencies", _DEPENDENCIES, places)
+    defaults = sorted({row[1] for row in dependencies if row[0] == of.PG_ATTRDEF})
+    rules = sorted({row[1] for row in dependencies if row[0] == of.PG_REWRITE})
+    parts = await fetch_by_oids(session, "defaults", _DEFAULTS, defaults)
+    parts += await fetch_by_oids(session, "rules", _RULES, rules)
     wanted = sorted({row[4] for row in dependencies if row[3] == PG_TYPE})
-    elements = await session.fetch_or_note("array types", _ELEMENTS, (oid_array(wanted),)) if wanted else []
+    elements = await fetch_by_oids(session, "array types", _ELEMENTS, wanted)
     return DetailRows(
         comments,
         schemas,
         parts,
         dependencies,
         {oid: (element, relation) for oid, element, relation in elements},
+        await read_managed(session),
     )
 
 
@@ -151,11 +167,17 @@ class DetailBuilder:
             identity = self.identities.get(catalog, oid)
             if identity is not None:
                 members[identity] = extension
+        managed = {
+            identity: extension
+            for oid, extension in rows.managed.items()
+            if (identity := self.identities.get(PG_CLASS, oid)) is not None
+        }
         return Details(
             owners=Map(self._owners),
             comments=Map(self._comments(rows)),
             privileges=Map(self._privileges),
             extension_members=Map(members),
+            managed=Map(managed),
             fast_defaults=Map(self._fast_defaults),
             dependencies=Map(self._dependencies(rows)),
         )

@@ -18,7 +18,7 @@ from dflint.catalog.reader import (
 )
 from dflint.catalog.reader.columns import TypeNames
 from dflint.catalog.reader.details import DetailRows, read_details
-from dflint.catalog.reader.names import FIRST_USER_OID, Names, read_names
+from dflint.catalog.reader.names import Names, read_names
 from dflint.catalog.reader.other_objects import OtherRows, read_others
 from dflint.catalog.reader.publications import PublicationRows, read_extensions, read_publications
 from dflint.catalog.reader.relations import INDEX_KINDS, TABLE_KINDS, VIEW_KINDS, Relations, read_relations
@@ -50,26 +50,26 @@ class Rows:
     deparsed: deparse.Deparsed
 
 
-async def read_rows(session: ReaderSession, texts: Texts, schemas: Collection[str] | None) -> Rows:
-    """Fetch everything; what fails is noted in the session."""
+async def read_rows(session: ReaderSession, texts: Texts, schemas: Collection[str] | None, places: list[int]) -> Rows:
+    """Fetch everything; what fails is noted in the session. ``places``: how objects are spread, see `pieces`."""
     rows = Rows()
     names = rows.names = await read_names(session, schemas)
-    relations = rows.relations = await read_relations(session, names)
+    relations = rows.relations = await read_relations(session, names, places)
     table_oids, view_oids = relations.of_kind(TABLE_KINDS), relations.of_kind(VIEW_KINDS)
     with_columns = sorted([*table_oids, *view_oids, *relations.of_kind(frozenset("c"))])
     rows.columns = await columns.read_columns(session, with_columns)
     rows.indexes = await indexes.read_indexes(session, relations.of_kind(INDEX_KINDS), table_oids)
-    rows.constraints = await constraints.read_constraints(session, table_oids, FIRST_USER_OID)
+    rows.constraints = await constraints.read_constraints(session, table_oids, places)
     rows.attached = await triggers.read_attached(session, table_oids, view_oids)
     rows.tables = await tables.read_tables(session, relations)
     rows.views = await views.read_views(session, view_oids)
     rows.sequences = await views.read_sequences(session, relations.of_kind(frozenset("S")))
-    rows.types = await types.read_types(session, names)
-    rows.routines = await routines.read_routines(session, names)
+    rows.types = await types.read_types(session, names, places)
+    rows.routines = await routines.read_routines(session, names, places)
     rows.others = await read_others(session, names)
     rows.extensions = await read_extensions(session, names)
     rows.published = await read_publications(session)
-    rows.details = await read_details(session)
+    rows.details = await read_details(session, places)
     rows.type_names = TypeNames()
     keys = {(row[3], row[4]) for row in rows.columns.plain}
     keys.update(rows.types.keys(), rows.routines.keys(), rows.others.keys(), views.SEQUENCE_TYPES)
@@ -90,11 +90,6 @@ def _groups(rows: Rows, view_oids: Sequence[int]) -> list[deparse.Group]:
         group(publications.FILTERS, publications.FILTERS_QUERY, rows.published.requests()),
         group(tables.KEYS, tables.KEYS_QUERY, rows.tables.requests()),
         group(routines.ROUTINES, routines.ROUTINES_QUERY, rows.routines.requests(standard_bodies=False)),
-        group(
-            routines.STANDARD_BODIES,
-            routines.ROUTINES_QUERY,
-            rows.routines.requests(standard_bodies=True),
-            keeps_locks=True,
-        ),
-        group(views.VIEWS, views.VIEWS_QUERY, rows.views.requests(list(view_oids)), keeps_locks=True),
+        group(routines.STANDARD_BODIES, routines.ROUTINES_QUERY, rows.routines.requests(standard_bodies=True)),
+        group(views.VIEWS, views.VIEWS_QUERY, rows.views.requests(list(view_oids))),
     ]

@@ -8,11 +8,11 @@ from typing import Final
 from msgspec.structs import replace
 
 from dflint.catalog.reader.columns import UNREADABLE
-from dflint.catalog.reader.deparse import Deparsed, Request
-from dflint.catalog.reader.names import Names
-from dflint.catalog.reader.relations import RelationRow, Relations, fetch_by_relation, pairs
+from dflint.catalog.reader.deparse import Request
+from dflint.catalog.reader.pieces import fetch_by_oids
+from dflint.catalog.reader.relations import RelationRow, Relations, pairs
 from dflint.catalog.reader.session import SQL, ReaderSession, Row, since
-from dflint.catalog.reader.texts import Texts
+from dflint.catalog.reader.sources import Sources
 from dflint.model.catalog import Index
 from dflint.model.expressions import Expr
 from dflint.model.names import Name
@@ -82,11 +82,11 @@ class IndexRows:
 async def read_indexes(session: ReaderSession, indexes: list[int], tables: list[int]) -> IndexRows:
     """The indexes with these OIDs, on tables with these OIDs."""
     query = _INDEXES.format(nulls_not_distinct=since(session.version, 15, "i.indnullsnotdistinct", "false"))
-    rows = await fetch_by_relation(session, "indexes", query, indexes)
-    options = await fetch_by_relation(session, "options of operator classes", _OPTIONS, indexes)
-    constraints = await fetch_by_relation(session, "constraints", _CONSTRAINTS, tables)
+    rows = await fetch_by_oids(session, "indexes", query, indexes)
+    options = await fetch_by_oids(session, "options of operator classes", _OPTIONS, indexes)
+    constraints = await fetch_by_oids(session, "constraints", _CONSTRAINTS, tables)
     collated = sorted({row[1] for row in rows if row[11].strip("0 ")})
-    collations = await fetch_by_relation(session, "collations of columns", _COLLATIONS, collated)
+    collations = await fetch_by_oids(session, "collations of columns", _COLLATIONS, collated)
     return IndexRows(rows, options, constraints, collations)
 
 
@@ -97,19 +97,8 @@ class IndexBuilder:
         indexes: by OID.
     """
 
-    def __init__(
-        self,
-        names: Names,
-        relations: Relations,
-        columns: dict[int, dict[int, str]],
-        texts: Texts,
-        deparsed: Deparsed,
-    ) -> None:
-        self._names = names
-        self._relations = relations
-        self._columns = columns
-        self._texts = texts
-        self._deparsed = deparsed
+    def __init__(self, sources: Sources) -> None:
+        self._names, self._relations, self._columns, self._texts, self._deparsed = sources
         self._plain: dict[str, IndexElement] = {}
         self._numbers: dict[str, tuple[int, ...]] = {}
         self.indexes: dict[int, Index] = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Collection, Iterable
 from typing import Final
 
@@ -88,7 +89,9 @@ async def read_names(session: ReaderSession, wanted: Collection[str] | None) -> 
     names = Names(wanted)
     names.schemas = dict(await session.fetch(_SCHEMAS))
     names.roles = dict(await session.fetch_or_note("the names of roles", _ROLES))
-    names.methods = dict(await session.fetch_or_note("access methods", _METHODS))
+    # Interned, "btree" is the very default of the model, which a snapshot file leaves out at once, see `canonical`.
+    methods = await session.fetch_or_note("access methods", _METHODS)
+    names.methods = {oid: sys.intern(name) for oid, name in methods}
     names.tablespaces = dict(await session.fetch_or_note("tablespaces", _TABLESPACES))
     for oid, schema, name in await session.fetch_or_note("collations", _COLLATIONS):
         names.collations[oid] = names.name(schema, name)

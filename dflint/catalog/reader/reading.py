@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import gc
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from typing import Any, Final
 
 import psycopg
@@ -12,10 +10,12 @@ from msgspec.structs import replace
 
 from dflint.catalog.reader.building import CatalogBuilder
 from dflint.catalog.reader.changes import changed, state
-from dflint.catalog.reader.fetching import read_rows
+from dflint.catalog.reader.fetching import Rows, read_rows
+from dflint.catalog.reader.pieces import read_places
 from dflint.catalog.reader.session import ReaderSession, first_line, reader_session
 from dflint.catalog.reader.texts import Texts, parser_library
 from dflint.model.catalog import Catalog
+from dflint.model.garbage import no_garbage_collection
 
 #: How often a schema that changes while it is read is read again.
 _ATTEMPTS: Final = 3
@@ -48,37 +48,30 @@ async def read_catalog(
     """
     texts = Texts(parser_library())
     async with reader_session(connection, timeout_ms=timeout_ms, lock_ms=_LOCK_MS) as session:
-        catalog = Catalog.unknown()
-        for attempt in range(1, _ATTEMPTS + 1):
-            session.incomplete.clear()
-            before = await state(session)
-            with _without_collecting():
-                catalog = await _read_once(session, texts, schemas)
-            if not await changed(session, before):
-                break
-            if attempt == _ATTEMPTS:
-                session.note(_CHANGED)
+        with no_garbage_collection(keeping=True):
+            rows = await _read_unchanged(session, texts, schemas)
+            if rows is None:
+                catalog = Catalog(basis="live", version=session.version)
+            else:
+                catalog = CatalogBuilder(session, texts, rows).build()
         return replace(catalog, incomplete=tuple(session.incomplete))
 
 
-async def _read_once(session: ReaderSession, texts: Texts, schemas: Collection[str] | None) -> Catalog:
-    try:
-        rows = await read_rows(session, texts, schemas)
-    except psycopg.Error as error:
-        if session.connection.closed:
-            raise
-        session.note(f"relations could not be read: {first_line(error)}")
-        return Catalog(basis="live", version=session.version)
-    return CatalogBuilder(session, texts, rows).build()
-
-
-@contextmanager
-def _without_collecting() -> Iterator[None]:
-    """Rows and values have no cycles; looking for some among hundreds of thousands takes longer than making them."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
+async def _read_unchanged(session: ReaderSession, texts: Texts, schemas: Collection[str] | None) -> Rows | None:
+    """All rows, of a schema that stayed the same meanwhile, or else it is noted; None where they cannot be read."""
+    rows = None
+    for _attempt in range(_ATTEMPTS):
+        session.incomplete.clear()
+        try:
+            places = await read_places(session)
+            before = await state(session, places)
+            rows = await read_rows(session, texts, schemas, places)
+        except psycopg.Error as error:
+            if session.connection.closed:
+                raise
+            session.note(f"relations could not be read: {first_line(error)}")
+            return None
+        if before is None or not await changed(session, before, places):
+            return rows
+    session.note(_CHANGED)
+    return rows

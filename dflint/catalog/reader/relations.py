@@ -2,26 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
-from dflint.catalog.reader.names import FIRST_USER_OID, Names
-from dflint.catalog.reader.session import SQL, ReaderSession, Row, Statement, oid_array, since
-
-#: Relations in one query: few enough that its snapshot is gone before anybody notices, see `session`.
-CHUNK: Final = 2_000
+from dflint.catalog.reader.names import Names
+from dflint.catalog.reader.pieces import fetch_by_range, ranges
+from dflint.catalog.reader.session import SQL, ReaderSession, oid_array, since
 
 TABLE_KINDS: Final = frozenset("rpf")
 VIEW_KINDS: Final = frozenset("vm")
 INDEX_KINDS: Final = frozenset("iI")
 
-_OIDS: Final = SQL(
-    """
-    SELECT oid FROM pg_catalog.pg_class
-    WHERE oid >= %s AND relnamespace = ANY (%s::pg_catalog.oid[]) AND relkind <> 't' AND relpersistence <> 't'
-    ORDER BY oid
-    """
-)
 _RELATIONS: Final = SQL(
     """
     SELECT c.oid, c.relnamespace, c.relname, c.relkind, c.relpersistence, c.relowner, c.relam, c.reltablespace,
@@ -30,18 +21,25 @@ _RELATIONS: Final = SQL(
            CASE WHEN c.relispartition THEN pg_catalog.pg_get_expr(c.relpartbound, 0) END,
            nullif(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END,
                                                   c.relowner))::pg_catalog.text[], c.reltoastrelid
-    FROM pg_catalog.pg_class c WHERE c.oid = ANY (%s::pg_catalog.oid[])
+    FROM pg_catalog.pg_class c
+    WHERE c.oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+      AND c.relnamespace = ANY (%(schemas)s::pg_catalog.oid[]) AND c.relkind <> 't' AND c.relpersistence <> 't'
+    ORDER BY c.oid
     """
 )
 #: Toast tables that have something to say, as few have.
 _TOAST: Final = SQL(
     """
     SELECT oid, relpages, reloptions FROM pg_catalog.pg_class
-    WHERE relkind = 't' AND relpersistence <> 't' AND (relpages > 0 OR reloptions IS NOT NULL)
+    WHERE oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+      AND relkind = 't' AND relpersistence <> 't' AND (relpages > 0 OR reloptions IS NOT NULL)
     """
 )
 _INHERITS: Final = SQL(
-    "SELECT inhrelid, inhparent, {pending} FROM pg_catalog.pg_inherits WHERE inhrelid >= %s ORDER BY inhrelid, inhseqno"
+    """
+    SELECT inhrelid, inhparent, {pending} FROM pg_catalog.pg_inherits
+    WHERE inhrelid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid ORDER BY inhrelid, inhseqno
+    """
 )
 _BLOCK_SIZE: Final = SQL("SELECT pg_catalog.current_setting('block_size')::pg_catalog.int4")
 
@@ -98,44 +96,26 @@ class Relations:
 NO_TOAST: Final = (0, None)
 
 
-async def read_relations(session: ReaderSession, names: Names) -> Relations:
+async def read_relations(session: ReaderSession, names: Names, places: list[int]) -> Relations:
     """The relations of the wanted schemas; their names are noted in ``names``."""
     found = Relations()
-    oids = [oid for (oid,) in await session.fetch(_OIDS, (FIRST_USER_OID, oid_array(names.schema_oids())))]
-    for rows in [await session.fetch(_RELATIONS, (oid_array(chunk),)) for chunk in chunks(oids)]:
-        for row in rows:
+    schemas = oid_array(names.schema_oids())
+    for limits in ranges(places):
+        for row in await session.fetch(_RELATIONS, {**limits, "schemas": schemas}):
             relation = RelationRow(*row)
             found.rows[relation.oid] = relation
             names.relations[relation.oid] = names.name(relation.schema, relation.name)
-    toast = await session.fetch_or_note("toast tables", _TOAST)
+    toast = await fetch_by_range(session, "toast tables", _TOAST, places)
     found.toast = {oid: (pages, options) for oid, pages, options in toast}
     pending = since(session.version, 14, "inhdetachpending", "false")
-    for child, parent, detaching in await session.fetch(_INHERITS.format(pending=pending), (FIRST_USER_OID,)):
+    inherits = _INHERITS.format(pending=pending)
+    for child, parent, detaching in await fetch_by_range(session, "parents of tables", inherits, places):
         if child in found.rows and parent in found.rows:
             found.parents.setdefault(child, []).append(parent)
             found.children.setdefault(parent, []).append(child)
             if detaching:
                 found.detach_pending.add(child)
     ((found.block_size,),) = await session.fetch(_BLOCK_SIZE)
-    return found
-
-
-def chunks(oids: Sequence[int], size: int = CHUNK) -> Iterator[list[int]]:
-    """The OIDs in pieces for one query each."""
-    for start in range(0, len(oids), size):
-        yield list(oids[start : start + size])
-
-
-async def fetch_by_relation(
-    session: ReaderSession,
-    what: str,
-    query: Statement,
-    oids: Sequence[int],
-) -> list[Row]:
-    """The rows of a query about the relations of a list of OIDs, its only parameter, piece by piece."""
-    found: list[Row] = []
-    for chunk in chunks(oids):
-        found += await session.fetch_or_note(what, query, (oid_array(chunk),))
     return found
 
 

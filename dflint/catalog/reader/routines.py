@@ -6,12 +6,12 @@ from typing import Final
 
 from dflint.catalog.reader.columns import TypeNames
 from dflint.catalog.reader.deparse import Deparsed, Request
-from dflint.catalog.reader.names import FIRST_USER_OID, PG_PROC, Names
+from dflint.catalog.reader.names import PG_PROC, Names
+from dflint.catalog.reader.pieces import fetch_by_range
 from dflint.catalog.reader.relations import pairs
-from dflint.catalog.reader.session import SQL, ReaderSession, Row, oid_array, since
+from dflint.catalog.reader.session import SQL, ReaderSession, Row, since
 from dflint.catalog.reader.texts import Texts
 from dflint.model.catalog import Routine
-from dflint.model.dependencies import named_relations
 from dflint.model.expressions import Type
 from dflint.model.names import Name
 from dflint.model.operations.objects import CreateRoutine
@@ -24,7 +24,7 @@ _ROUTINES: Final = SQL(
            p.proargnames, p.prosrc, {standard_body}, p.proowner,
            nullif(p.proacl, pg_catalog.acldefault('f', p.proowner))::pg_catalog.text[]
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-    WHERE p.oid >= %s AND p.pronamespace = ANY (%s::pg_catalog.oid[])
+    WHERE p.oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
       -- A range type brings its own constructors.
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                       WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
@@ -73,10 +73,11 @@ class RoutineRows:
         return [(oid, -1) for oid in found]
 
 
-async def read_routines(session: ReaderSession, names: Names) -> RoutineRows:
+async def read_routines(session: ReaderSession, names: Names, places: list[int]) -> RoutineRows:
     """The routines of the wanted schemas."""
     query = _ROUTINES.format(standard_body=since(session.version, 14, "p.prosqlbody IS NOT NULL", "false"))
-    rows = await session.fetch_or_note("routines", query, (FIRST_USER_OID, oid_array(names.schema_oids())))
+    schemas = set(names.schema_oids())
+    rows = [row for row in await fetch_by_range(session, "routines", query, places) if row[1] in schemas]
     return RoutineRows(rows, names)
 
 
@@ -121,8 +122,6 @@ def _from_text(name: Name, text: str, row: Row, types: TypeNames, texts: Texts) 
                 configuration=operation.configuration,
                 body=operation.body,
                 inlined=operation.inlined,
-                references=named_relations(operation.references),
-                body_understood=operation.body_understood,
             )
     return None
 
@@ -151,5 +150,4 @@ def _from_row(name: Name, row: Row, types: TypeNames) -> Routine:
         security_definer=security_definer,
         configuration=pairs(configuration),
         body=source if language in _LANGUAGES and kind != "a" else None,
-        body_understood=False,
     )

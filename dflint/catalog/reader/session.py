@@ -24,7 +24,8 @@ Parameters = Sequence[object] | Mapping[str, object]
 SQL = psycopg.sql.SQL
 Statement = SQL | Composed
 
-#: What the text of an expression depends on, and what a reader needs no more than.
+#: What the text of an expression depends on, and what a reader needs no more than. A range of a catalog is read by
+#: its index, whatever the planner thinks by statistics from before most of its rows came.
 _SETTINGS: Final = SQL(
     """
     SELECT set_config('search_path', '', true),
@@ -37,6 +38,7 @@ _SETTINGS: Final = SQL(
            set_config('bytea_output', 'hex', true),
            set_config('jit', 'off', true),
            set_config('max_parallel_workers_per_gather', '0', true),
+           set_config('enable_seqscan', 'off', true),
            set_config('idle_in_transaction_session_timeout', '0', true),
            set_config('statement_timeout', %s, true),
            set_config('lock_timeout', %s, true)

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import Any, Final
 
 from dflint.catalog.reader.columns import UNREADABLE
-from dflint.catalog.reader.deparse import Deparsed, Request
+from dflint.catalog.reader.deparse import Request
 from dflint.catalog.reader.indexes import IndexRows
-from dflint.catalog.reader.names import Names
-from dflint.catalog.reader.relations import NO_TOAST, RelationRow, Relations, fetch_by_relation, pairs
+from dflint.catalog.reader.pieces import fetch_by_oids
+from dflint.catalog.reader.relations import NO_TOAST, RelationRow, Relations, pairs
 from dflint.catalog.reader.session import SQL, ReaderSession, Row
-from dflint.catalog.reader.texts import Texts
+from dflint.catalog.reader.sources import Sources
 from dflint.model.catalog import Policy, Table, Trigger
 from dflint.model.names import Name
 from dflint.model.schema import Column, Constraint, IndexElement, PartitionBound, PartitionKey
@@ -67,33 +67,21 @@ async def read_tables(session: ReaderSession, relations: Relations) -> TableRows
     of_kind = relations.of_kind
     types = sorted({row.of_type for row in relations.rows.values() if row.of_type})
     return TableRows(
-        await fetch_by_relation(session, "partition keys", _PARTITIONED, of_kind(frozenset("p"))),
-        await fetch_by_relation(session, "foreign tables", _FOREIGN, of_kind(frozenset("f"))),
-        await fetch_by_relation(session, "types of typed tables", _TYPED, types),
+        await fetch_by_oids(session, "partition keys", _PARTITIONED, of_kind(frozenset("p"))),
+        await fetch_by_oids(session, "foreign tables", _FOREIGN, of_kind(frozenset("f"))),
+        await fetch_by_oids(session, "types of typed tables", _TYPED, types),
     )
 
 
 class TableBuilder:
     """Makes tables out of rows and parts."""
 
-    def __init__(
-        self,
-        names: Names,
-        relations: Relations,
-        rows: TableRows,
-        columns: dict[int, dict[int, str]],
-        texts: Texts,
-        deparsed: Deparsed,
-    ) -> None:
-        self._names = names
-        self._relations = relations
-        self._columns = columns
+    def __init__(self, sources: Sources, rows: TableRows) -> None:
+        self._names, self._relations, self._columns, self._texts, self._deparsed = sources
         self._rows = rows
-        self._texts = texts
-        self._deparsed = deparsed
         self._sizes: dict[int, tuple[int | None, int | None]] = {}
-        bounded = [row for row in relations.rows.values() if row.bound is not None]
-        bounds = texts.bounds([row.bound or "" for row in bounded])
+        bounded = [row for row in self._relations.rows.values() if row.bound is not None]
+        bounds = self._texts.bounds([row.bound or "" for row in bounded])
         self._bounds = {row.oid: bound for row, bound in zip(bounded, bounds, strict=True)}
         self.clustered: dict[int, str] = {}
         self.identity: dict[int, str] = {}

@@ -7,7 +7,7 @@ from typing import Final
 from dflint.catalog.reader.columns import UNREADABLE
 from dflint.catalog.reader.deparse import Deparsed, Request
 from dflint.catalog.reader.names import Names
-from dflint.catalog.reader.relations import fetch_by_relation
+from dflint.catalog.reader.pieces import fetch_by_oids
 from dflint.catalog.reader.session import SQL, ReaderSession, Row
 from dflint.catalog.reader.texts import Texts
 from dflint.model.catalog import Policy, Trigger
@@ -86,9 +86,9 @@ async def read_attached(session: ReaderSession, tables: list[int], views: list[i
     """What is attached to these tables and views."""
     relations = sorted([*tables, *views])
     return AttachedRows(
-        await fetch_by_relation(session, "triggers", _TRIGGERS, relations),
-        await fetch_by_relation(session, "rules", _RULES, relations),
-        await fetch_by_relation(session, "policies", _POLICIES, tables),
+        await fetch_by_oids(session, "triggers", _TRIGGERS, relations),
+        await fetch_by_oids(session, "rules", _RULES, relations),
+        await fetch_by_oids(session, "policies", _POLICIES, tables),
     )
 
 

@@ -9,7 +9,8 @@ from msgspec.structs import replace
 from dflint.catalog.reader.columns import TypeNames
 from dflint.catalog.reader.deparse import Deparsed, Request
 from dflint.catalog.reader.names import Names
-from dflint.catalog.reader.relations import RelationRow, fetch_by_relation, pairs
+from dflint.catalog.reader.pieces import fetch_by_oids
+from dflint.catalog.reader.relations import RelationRow, pairs
 from dflint.catalog.reader.session import SQL, ReaderSession, Row
 from dflint.catalog.reader.texts import Texts
 from dflint.model.catalog import Sequence, Trigger, View
@@ -67,7 +68,7 @@ class ViewRows:
 
 async def read_views(session: ReaderSession, views: list[int]) -> ViewRows:
     """What the views with these OIDs read."""
-    return ViewRows(await fetch_by_relation(session, "what views read", _READS, views))
+    return ViewRows(await fetch_by_oids(session, "what views read", _READS, views))
 
 
 class SequenceRows:
@@ -81,8 +82,8 @@ class SequenceRows:
 async def read_sequences(session: ReaderSession, sequences: list[int]) -> SequenceRows:
     """The rows of the sequences with these OIDs."""
     return SequenceRows(
-        await fetch_by_relation(session, "sequences", _SEQUENCES, sequences),
-        await fetch_by_relation(session, "owners of sequences", _OWNERS, sequences),
+        await fetch_by_oids(session, "sequences", _SEQUENCES, sequences),
+        await fetch_by_oids(session, "owners of sequences", _OWNERS, sequences),
     )
 
 
