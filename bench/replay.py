@@ -4,8 +4,10 @@
 
 Every history below the folders is run on a scratch server, statement by statement as its runner sends them, and
 replayed. Where every statement runs, the two catalogs are compared fact by fact; each difference is printed. What a
-replay cannot know is not compared: sizes, extension members, and what SQL that was made up at run time did. A history
-with a statement that the server refuses is named with the reason, and left out.
+replay cannot know is not compared: sizes and extension members. A difference is *unknown* where the replay itself says
+so: SQL that was made up at run time ran, or the object's name is that of something whose making depends on a condition
+that only data can answer; any other is *different*. A history with a statement that the server refuses is named with
+the reason, and left out.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import psycopg
 from dflint.app.discovery import History, discover
 from dflint.app.effects import known_facts
 from dflint.app.loading import load_file
-from dflint.catalog.comparing import differences
+from dflint.catalog.comparing import Difference, differences
 from dflint.catalog.reader import read_catalog
 from dflint.history.fold import Fold
 from dflint.model.catalog import Catalog
@@ -37,14 +39,15 @@ class Refused(Exception):
     """The server refuses a statement of the history."""
 
 
-async def run(history: History, parser: Parser, dsn: str, version: int) -> tuple[Catalog, Catalog]:
-    """The catalogs after the history: replayed and live."""
+async def run(history: History, parser: Parser, dsn: str, version: int) -> tuple[Fold, Catalog]:
+    """The fold that has replayed the history, and the live catalog after it."""
     fold = Fold(
         runner=history.runner,
         version=version,
         knowledge=known_facts(),
         catalog=Catalog(basis="replay"),
         from_the_start=True,
+        library=parser.library,
     )
     connection = await psycopg.AsyncConnection.connect(dsn, autocommit=True)
     async with connection:
@@ -69,7 +72,7 @@ async def run(history: History, parser: Parser, dsn: str, version: int) -> tuple
                 except psycopg.Error as error:
                     raise Refused(f"{path}: {str(error).splitlines()[0]}") from None
     async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as reader:
-        return fold.catalog, await read_catalog(reader)
+        return fold, await read_catalog(reader)
 
 
 async def send(texts: list[bytes], connection: psycopg.AsyncConnection, *, wrapped: bool) -> None:
@@ -84,6 +87,12 @@ async def send(texts: list[bytes], connection: psycopg.AsyncConnection, *, wrapp
         raise
     if wrapped:
         await connection.execute("COMMIT")
+
+
+def known_to_be_unknown(one: Difference, fold: Fold) -> bool:
+    """Whether the replay says itself that it does not know."""
+    names = {*one.what.split(" ", 1)[1].split("."), *one.path.split(".")[1:2]}
+    return bool(fold.catalog.incomplete) or not names.isdisjoint(fold.doubted)
 
 
 def _facts(value: object) -> int:
@@ -118,25 +127,32 @@ async def main() -> int:
                 database = f"history_{tried}"
                 await server.create_database(database)
                 try:
-                    replayed, live = await run(history, reader, server.dsn(database), server.major)
+                    fold, live = await run(history, reader, server.dsn(database), server.major)
                 except (Refused, DflintError) as error:
                     if options.verbose:
                         print(f"not run   {name} ({history.runner.name}, {len(history.files)} files): {error}")
                     continue
                 ran += 1
+                replayed = fold.catalog
                 found = differences(replayed, live)
+                unknown = [one for one in found if known_to_be_unknown(one, fold)]
                 facts = max(_facts(live), len(found), 1)
                 totals["facts"] += facts
-                totals["different"] += len(found)
+                totals["different"] += len(found) - len(unknown)
+                totals["unknown"] += len(unknown)
                 doubts = f"; the replay says: {'; '.join(replayed.incomplete)}" if found and replayed.incomplete else ""
                 print(
                     f"{100 * (1 - len(found) / facts):6.2f} %  {name} ({history.runner.name}, "
                     f"{len(history.files)} files, {facts} facts){doubts}"
                 )
                 for one in found:
-                    print(f"           {one.what} {one.path}: replay {one.one!s:.100} | server {one.other!s:.100}")
-    share = 100 * (1 - totals["different"] / max(1, totals["facts"]))
-    print(f"{ran} histories, {totals['facts']} facts, {totals['different']} differ: {share:.3f} % agree")
+                    mark = "unknown  " if one in unknown else "different"
+                    print(f"  {mark} {one.what} {one.path}: replay {one.one!s:.100} | server {one.other!s:.100}")
+    share = 100 * (1 - (totals["different"] + totals["unknown"]) / max(1, totals["facts"]))
+    print(
+        f"{ran} histories, {totals['facts']} facts: {share:.3f} % agree, "
+        f"{totals['unknown']} unknown, {totals['different']} differ"
+    )
     return 0 if ran and not totals["different"] else 1
 
 

@@ -19,6 +19,7 @@ Part = TypeVar("Part")
 def keep_common(before: Catalog, draft: Draft) -> None:
     """Turn the draft of an operation that ran into one where it may have run or not."""
     for where, key in sorted(draft.touched or (), key=str):
+        draft.doubted |= _names(getattr(before, where).get(key)) ^ _names(getattr(draft, where).get(key))
         if where == "relations" and isinstance(key, Name):
             _keep_relation(before, draft, key)
         elif getattr(before, where).get(key, _MISSING) != getattr(draft, where).get(key, _MISSING):
@@ -26,6 +27,16 @@ def keep_common(before: Catalog, draft: Draft) -> None:
 
 
 _MISSING = object()
+#: Fields whose members have names that conditions ask for.
+_NAMED_PARTS = ("columns", "constraints", "triggers", "policies", "attributes")
+
+
+def _names(found: object) -> set[str]:
+    """The names that an object brings: its own and those of its parts."""
+    name = getattr(found, "name", None)
+    own = {name.name} if isinstance(name, Name) else {name} if isinstance(name, str) else set()
+    own.update(part.name for field in _NAMED_PARTS for part in getattr(found, field, None) or () if part.name)
+    return {*own, *getattr(found, "values", ())}
 
 
 def _keep_relation(before: Catalog, draft: Draft, name: Name) -> None:

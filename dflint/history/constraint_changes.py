@@ -163,6 +163,8 @@ def strip_references(
                 meant = not set(given).isdisjoint(columns)
             if not meant:
                 continue
-            if not cascade:
+            # A table's own foreign key goes with a column of it, wherever else it refers to.
+            goes_along = not key and name == table and not set(constraint.columns).isdisjoint(columns)
+            if not cascade and not goes_along:
                 raise Refused
             remove_constraint(draft, name, constraint, cascade=True)

@@ -276,7 +276,7 @@ class Draft(Reader):
         for name in names:
             key = (schema, name)
             others = kept.get(key)
-            kept[key] = owners if others is None else tuple(sorted({*others, owner}))
+            kept[key] = owners if others is None else _inserted(others, owner)
         self.owners_of_constraint = kept.finish()
 
     def _disown(self, owner: Name, names: Sequence[str]) -> None:
@@ -289,15 +289,20 @@ def _with(kept: Map[K, tuple[Name, ...]], key: K, name: Name) -> Map[K, tuple[Na
     names = kept.get(key)
     if names is None:
         return kept.set(key, (name,))
-    if name in names:
-        return kept
+    more = _inserted(names, name)
+    return kept if more is names else kept.set(key, more)
+
+
+def _inserted(names: tuple[Name, ...], name: Name) -> tuple[Name, ...]:
+    """Sorted names with one more. By bisection, for a partitioned table may have thousands of children."""
     place = bisect_left(names, name)
-    return kept.set(key, (*names[:place], name, *names[place:]))
+    return names if names[place : place + 1] == (name,) else (*names[:place], name, *names[place:])
 
 
 def _less(kept: Map[K, tuple[Name, ...]], key: K, name: Name) -> Map[K, tuple[Name, ...]]:
     """A reverse map with ``name`` no longer listed under ``key``."""
     names = kept.get(key, ())
-    if name not in names:
+    place = bisect_left(names, name)
+    if names[place : place + 1] != (name,):
         return kept
-    return kept.set(key, tuple([other for other in names if other != name])) if len(names) > 1 else kept.delete(key)
+    return kept.set(key, names[:place] + names[place + 1 :]) if len(names) > 1 else kept.delete(key)

@@ -6,15 +6,18 @@ handed a `Context` and remember nothing.
 
 from __future__ import annotations
 
-import re
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
+from immutables import Map
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dflint.history.certainty import ChangeAlone
 from dflint.history.draft import Draft
 from dflint.history.replay import advance
+from dflint.history.sections import Words, pattern, units
+from dflint.history.session_settings import Defaults, search_path, with_setting
 from dflint.model.catalog import Catalog
 from dflint.model.context import Context, Knowledge
 from dflint.model.migration import Runner, Section, Span, Statement
@@ -23,6 +26,7 @@ from dflint.model.operations.base import Operation
 from dflint.model.operations.ends import EndOfFile, EndOfRun
 from dflint.model.operations.indexes import CreateIndex
 from dflint.model.operations.objects import (
+    AlterOther,
     CreateCompositeType,
     CreateDomain,
     CreateEnum,
@@ -46,10 +50,14 @@ from dflint.model.operations.session import (
 )
 from dflint.model.operations.tables import CreateTable, CreateTableAs
 from dflint.model.session import Session, Setting, Transaction
-from dflint.sql.parse import text_start
+from dflint.sql.libpg_query import LibPgQuery
 
+#: By name: their types are not imported where there are none.
+_CALLING = frozenset({"select", "call"})
 _AUTOCOMMIT = Transaction("none")
-_NONE: frozenset[Name] = frozenset()
+#: A set of names that is copied in no time: one change may create thousands.
+_Names = Map[Name, bool]
+_NONE: _Names = Map()
 
 
 class _Saved(Struct, frozen=True):
@@ -59,8 +67,8 @@ class _Saved(Struct, frozen=True):
     catalog: Catalog
     session: Session
     lasting: Session
-    created: frozenset[Name]
-    maybe_created: frozenset[Name]
+    created: _Names
+    maybe_created: _Names
 
 
 class Fold:
@@ -73,16 +81,25 @@ class Fold:
     """
 
     def __init__(
-        self, *, runner: Runner, version: int, knowledge: Knowledge, catalog: Catalog, from_the_start: bool = False
+        self,
+        *,
+        runner: Runner,
+        version: int,
+        knowledge: Knowledge,
+        catalog: Catalog,
+        from_the_start: bool = False,
+        library: LibPgQuery | None = None,
     ) -> None:
         """Start with nothing replayed.
 
         Args:
             from_the_start: the first file that comes is the first of a history of several, made on an empty database:
                 what it creates IF NOT EXISTS, it creates.
+            library: reads the bodies of routines that statements call; without it they are taken to change nothing.
         """
+        self._library = library
         self.catalog = catalog
-        self._draft = Draft(catalog, version)
+        self._draft = Draft(catalog, version, from_empty=from_the_start)
         self.session = Session()
         self.transaction = _AUTOCOMMIT
         self._runner = runner
@@ -96,6 +113,13 @@ class Fold:
         self._log: list[Context] = []
         self._saved: list[_Saved] = []  # the start of the transaction, then its savepoints
         self._history_known = from_the_start
+        self._defaults = Defaults()
+        self._alone = ChangeAlone(version)
+
+    @property
+    def doubted(self) -> frozenset[str]:
+        """Names of objects, columns and constraints that something made or dropped that ran or not: nobody knows."""
+        return frozenset(self._draft.doubted)
 
     def begin_change(self) -> None:
         """A new change begins: nothing of what it creates is there yet."""
@@ -103,6 +127,7 @@ class Fold:
         self._outer = _AUTOCOMMIT
         self._change_start = self.catalog
         self._created = self._maybe_created = _NONE
+        self._alone = ChangeAlone(self._version)
 
     def file(
         self,
@@ -126,7 +151,7 @@ class Fold:
             settings: what the runner's configuration sets before each file.
             session: the whole state of the session before the file, in the place of ``settings``.
         """
-        self.session = self._lasting = session or Session(settings=settings)
+        self.session = self._lasting = session or self._defaults.session(settings)
         for section, statements in zip(sections, parsed, strict=True):
             if section.begins_change:
                 self.begin_change()
@@ -145,13 +170,13 @@ class Fold:
     def _section(
         self, text: bytes, section: Section, statements: Sequence[Statement], assume: bool
     ) -> Iterator[Context]:
-        words = _Words(text)
+        words = Words(text)
         around = self._around(section, statements, words, assume)
         in_batch = around is not None and section.wrapping == "batch" and not assume
         if not (in_batch and self._outer.kind == "runner"):
             self._close_transaction()
-        alone = _pattern(section.alone)
-        for unit in _units(section, statements) if around is None else (statements,):
+        alone = pattern(section.alone)
+        for unit in units(section, statements) if around is None else (statements,):
             if around is None:
                 self._outer = self._implicit(section, len(unit))
                 if self._outer.kind == "implicit":
@@ -163,10 +188,14 @@ class Fold:
                 stands_alone = alone is not None and words.match(statement, alone)
                 if stands_alone:
                     self._close_transaction()
-                for operation in statement.operations:
+                for written in statement.operations:
+                    operation = self._settled(written)
+                    if operation is None:
+                        continue
                     context = self._context(operation, statement, section, statements)
+                    after = self._foresee(operation, context)
                     yield context
-                    self._advance(operation, context)
+                    self._advance(operation, context, after)
                 if stands_alone:
                     self._open(self._outer)
             if around is None and self._outer.kind == "implicit":
@@ -177,8 +206,23 @@ class Fold:
             self._close_transaction()
             self._outer = _AUTOCOMMIT
 
+    def _settled(self, operation: Operation) -> Operation | None:
+        """The operation, unconditional where its conditions are known to be met; None where it is known not to run.
+
+        A history shows what it made, and the database may be another: what runs on such a one is still looked at.
+        """
+        if not operation.guards or not self.session.path_known:
+            return operation
+        from dflint.history.guards import runs
+
+        self._draft.path = self.session.search_path
+        happens = runs(operation, self._draft)
+        if happens:
+            return replace(operation, conditional=False, guards=())
+        return None if happens is False and self.catalog.closed else operation
+
     def _around(
-        self, section: Section, statements: Sequence[Statement], words: _Words, assume: bool
+        self, section: Section, statements: Sequence[Statement], words: Words, assume: bool
     ) -> Transaction | None:
         """The transaction that is opened round the whole section, None for none."""
         name = self._runner.name
@@ -186,7 +230,7 @@ class Fold:
             return Transaction("runner", reason="--assume-in-transaction says that each file runs in a transaction")
         if section.wrapping == "none":
             return None
-        unwraps = _pattern(section.unwraps)
+        unwraps = pattern(section.unwraps)
         if unwraps is not None and any(words.match(statement, unwraps) for statement in statements):
             return None
         default = "each file in a transaction" if section.wrapping == "section" else "all files in one transaction"
@@ -223,14 +267,30 @@ class Fold:
 
     # --- what an operation leaves behind --------------------------------------------------------------------------
 
-    def _advance(self, operation: Operation, context: Context) -> None:
+    def _foresee(self, operation: Operation, context: Context) -> Catalog:
+        """The catalog after the operation; the context learns whether the operation is refused."""
+        if type(operation) in _CONTROL:
+            return self.catalog
+        if type(operation) is AlterOther:
+            self._defaults.note(operation)
+        after = advance(self._draft, operation, self.session, context.statement.operations)
+        if operation.KIND in _CALLING and self._library is not None and self.catalog.routines:
+            # Most histories call no routine of their own.
+            from dflint.history.calls import run_called
+
+            after = run_called(self._draft, operation, self.session, self._library)
+        if self._draft.refused:
+            context.refused = self._alone.context
+        return after
+
+    def _advance(self, operation: Operation, context: Context, after: Catalog) -> None:
         kind = type(operation)
         control = _CONTROL.get(kind)
         if control is not None:
             if context.section.own_transactions or kind in _SETTINGS:
                 control(self, operation)
             return
-        after = advance(self._draft, operation, self.session, context.statement.operations)
+        self._alone.note(operation, self.session, context.statement.operations)
         if after is not self.catalog:
             note = _NOTES.get(kind)
             if note is not None:
@@ -246,22 +306,24 @@ class Fold:
             return
         known_absent = self._change_start.relation(name) is None or self._history_known
         if operation.conditional or (getattr(operation, "if_not_exists", False) and not known_absent):
-            self._maybe_created |= {name}
+            self._maybe_created = self._maybe_created.set(name, True)
         else:
-            self._created |= {name}
+            self._created = self._created.set(name, True)
 
     def note_index(self, operation: CreateIndex, after: Catalog) -> None:
         """Remember that the change created an index; its name may be PostgreSQL's choice: the table's list tells."""
         before = self.catalog
         table = before.resolve(operation.target, self.session.search_path)
-        self._created |= {*after.indexes_of.get(table, ())} - {*before.indexes_of.get(table, ())}
+        name = _added(before.indexes_of.get(table, ()), after.indexes_of.get(table, ()))
+        if name is not None:
+            self._created = self._created.set(name, True)
 
     def note_renamed(self, operation: RenameObject | SetObjectSchema, _after: Catalog) -> None:
         """What the change created and has renamed is still its own."""
         old = self.catalog.resolve(operation.target, self.session.search_path)
         if old in self._created:
             new = Name(getattr(operation, "schema", None) or old.schema, getattr(operation, "new_name", old.name))
-            self._created = (self._created - {old}) | {new}
+            self._created = self._created.delete(old).set(new, True)
 
     # --- transactions ---------------------------------------------------------------------------------------------
 
@@ -279,6 +341,7 @@ class Fold:
 
     def _restore(self, saved: _Saved) -> None:
         self._draft.reset(saved.catalog)
+        self._alone.end()
         self.catalog, self.session, self._lasting = saved.catalog, saved.session, saved.lasting
         self._created, self._maybe_created = saved.created, saved.maybe_created
 
@@ -360,10 +423,10 @@ class Fold:
                 self.session = replace(self.session, path_known=False)
             return
         value = None if operation.values is None else ", ".join(operation.values)
-        path = _search_path(operation)
-        self.session = _with(self.session, operation.name, Setting(value, operation.local), path)
+        path = search_path(operation)
+        self.session = with_setting(self.session, operation.name, Setting(value, operation.local), path)
         if not operation.local:
-            self._lasting = _with(self._lasting, operation.name, Setting(value), path)
+            self._lasting = with_setting(self._lasting, operation.name, Setting(value), path)
 
     def reset_variable(self, operation: ResetVariable) -> None:
         """RESET name, RESET ALL."""
@@ -371,16 +434,14 @@ class Fold:
             self.session = self._lasting = Session()
             return
         path = (("public",), True) if operation.name == "search_path" else None
-        self.session = _with(self.session, operation.name, Setting(None), path)
-        self._lasting = _with(self._lasting, operation.name, Setting(None), path)
+        self.session = with_setting(self.session, operation.name, Setting(None), path)
+        self._lasting = with_setting(self._lasting, operation.name, Setting(None), path)
 
     def discard(self, operation: Discard) -> None:
         """DISCARD; only ALL resets settings."""
         if operation.what == "all":
             self.session = self._lasting = Session()
 
-
-_Path = tuple[tuple[str, ...], bool]
 
 _SETTINGS: frozenset[type[Operation]] = frozenset({SetVariable, ResetVariable, Discard})
 
@@ -414,23 +475,12 @@ _NOTES: dict[type[Operation], Callable[..., None]] = {
 }
 
 
-def _with(session: Session, name: str, setting: Setting, path: _Path | None) -> Session:
-    settings = (*((key, old) for key, old in session.settings if key != name), (name, setting))
-    if path is None:
-        return replace(session, settings=settings)
-    return replace(session, settings=settings, search_path=path[0], path_known=path[1])
-
-
-def _search_path(operation: SetVariable) -> _Path | None:
-    if operation.name != "search_path":
+def _added(before: tuple[Name, ...], after: tuple[Name, ...]) -> Name | None:
+    """The one name, if any, that was added to a sorted list. A table may have thousands of indexes."""
+    if len(after) != len(before) + 1:
         return None
-    if not operation.known:
-        return ("public",), False
-    if operation.values is None:
-        return ("public",), True
-    names = [part.strip() for value in operation.values for part in value.split(",")]
-    unquoted = [name[1:-1].replace('""', '"') if name[:1] == '"' else name for name in names]
-    return tuple(name for name in unquoted if name and name != "$user"), True
+    place = bisect_left(range(len(before)), True, key=lambda index: before[index] != after[index])
+    return after[place]
 
 
 def _created_name(operation: Operation, session: Session) -> Name | None:
@@ -440,41 +490,3 @@ def _created_name(operation: Operation, session: Session) -> Name | None:
     if getattr(operation, "persistence", "") == "temporary" or getattr(operation, "temporary", False):
         return Name("pg_temp", target.name)
     return Name(session.search_path[0] if session.search_path else "public", target.name)
-
-
-def _units(section: Section, statements: Sequence[Statement]) -> Iterable[Sequence[Statement]]:
-    """The statements that may share an implicit transaction; those that reach the server one by one are one unit."""
-    if not section.chunks:
-        return (statements,)
-    ends = [chunk.end for chunk in section.chunks]
-    groups: dict[int, list[Statement]] = {}
-    for statement in statements:
-        groups.setdefault(bisect_left(ends, statement.end), []).append(statement)
-    return groups.values()
-
-
-def _pattern(expressions: Sequence[str]) -> re.Pattern[str] | None:
-    """One pattern that matches where any of the expressions does."""
-    return re.compile("|".join(f"(?:{expression})" for expression in expressions)) if expressions else None
-
-
-def refuses_mix(text: bytes, section: Section, statements: Sequence[Statement]) -> bool:
-    """Whether the runner refuses the section, for some of its statements drop its transaction and others do not."""
-    pattern = _pattern(section.unwraps) if section.mixed_refused else None
-    if pattern is None:
-        return False
-    words = _Words(text)
-    return len({words.match(statement, pattern) for statement in statements}) > 1
-
-
-class _Words:
-    """The statements of a text as patterns see them: from the first word, in lower case, single blanks."""
-
-    def __init__(self, text: bytes) -> None:
-        self._text = text
-
-    def match(self, statement: Statement, pattern: re.Pattern[str]) -> bool:
-        """Whether the pattern matches at the statement's start."""
-        sql = self._text[text_start(self._text, statement) : statement.end]
-        words = b" ".join(sql.split()).decode("utf-8", "replace").lower()
-        return pattern.match(words) is not None

@@ -214,7 +214,7 @@ def detach_partition(draft: Draft, operation: DetachPartition) -> None:
     """DETACH PARTITION: columns, constraints and indexes stay, as the table's own; cloned triggers go."""
     parent_name, name = draft.resolve(operation.target), draft.resolve(operation.partition)
     partition = draft.get(name)
-    if partition is UNKNOWN:
+    if partition is UNKNOWN and not (operation.if_exists and draft.get(parent_name) is UNKNOWN):
         partition = Table(name, complete=False)
     if not isinstance(partition, Table) or (partition.complete and parent_name not in partition.parents):
         raise Refused

@@ -75,6 +75,9 @@ def drop_object(draft: Draft, operation: DropObject) -> None:
         _require(draft.publications.get(_target(operation).name, UNKNOWN), draft)
         draft.put_publication(_target(operation).name, None)
     elif kind in _ATTACHED_DROPS and operation.on is not None:
+        if operation.if_exists and draft.get(draft.resolve(operation.on)) is UNKNOWN:
+            # Where there is no such table, the server only says so.
+            raise Refused
         _ATTACHED_DROPS[kind](draft, operation.on, _target(operation).name)
     else:
         drop_other(draft, kind, operation.target, operation.arguments, operation.detail)

@@ -24,6 +24,11 @@ class Reader:
         path: the session's search_path.
         version: server major version.
         together: every operation of the statement that the operation is part of, if the caller said.
+        from_empty: the history was made on an empty database, from its first file on: what it did not make, is not.
+        doubted: names of what an operation may have made or dropped that ran or not: nobody knows.
+        refused: the last operation was given up, for PostgreSQL would refuse it or too little is known.
+        decided: answers to the conditions of the DO block that is being gone through, by their numbers; None where
+            the draft has not seen the block begin.
         touched: what was written, as (name of the map, key), if somebody wants to know; else None.
     """
 
@@ -34,14 +39,18 @@ class Reader:
         "catalog",
         "children_of",
         "closed",
+        "decided",
         "dependents_of",
+        "doubted",
         "extensions",
+        "from_empty",
         "incomplete",
         "indexes_of",
         "others",
         "owners_of_constraint",
         "path",
         "publications",
+        "refused",
         "relations",
         "routines",
         "schemas",
@@ -53,8 +62,12 @@ class Reader:
         "version",
     )
 
-    def __init__(self, catalog: Catalog, version: int) -> None:
+    def __init__(self, catalog: Catalog, version: int, *, from_empty: bool = False) -> None:
         self.version = version
+        self.from_empty = from_empty
+        self.refused = False
+        self.doubted: set[str] = set()
+        self.decided: dict[int, bool | Unknown] | None = None
         self.path: tuple[str, ...] = ()
         self.together: Sequence[Operation] = ()
         self.touched: set[Touched] | None = None
@@ -161,6 +174,13 @@ class Reader:
     def get(self, name: Name) -> Relation | Unknown | None:
         """The relation of exactly that name; None: known not to exist."""
         return self.relations.get(name, None if self.closed else UNKNOWN)
+
+    def absent(self, name: Name) -> bool:
+        """Whether there is certainly no relation of exactly that name, or the history shows none."""
+        found = self.get(name)
+        if found is UNKNOWN:
+            return self.from_empty and not self.incomplete and name.name not in self.doubted
+        return found is None
 
     def known(self, name: Name) -> Relation | None:
         """The relation of exactly that name, None when it is unknown or does not exist."""

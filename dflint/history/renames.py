@@ -92,7 +92,12 @@ def _renamed(relation: Relation, old: Name, new: Name) -> Relation:
         columns = relation.columns
         return replace(
             relation,
-            query=replace(query, reads=tuple([swap(read) for read in query.reads]), columns=sources),
+            query=replace(
+                query,
+                reads=tuple([swap(read) for read in query.reads]),
+                only=tuple([swap(read) for read in query.only]),
+                columns=sources,
+            ),
             columns=tuple([_renamed_in_column(c, old, new) for c in columns]) if columns is not None else None,
         )
     if isinstance(relation, Sequence):

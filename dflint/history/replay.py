@@ -14,34 +14,18 @@ Each application costs as much as the objects it touches are large, however larg
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Final
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, Final
 
-from dflint.history import (
-    columns,
-    constraint_changes,
-    constraints,
-    indexes,
-    inheritance,
-    objects,
-    renames,
-    routines,
-    schemas,
-    sequences,
-    tables,
-    triggers,
-    types,
-    views,
-)
 from dflint.history.conditional import keep_common
 from dflint.history.draft import Draft, Refused
-from dflint.history.drops import drop_relations
 from dflint.model.catalog import Catalog
-from dflint.model.operations import data
-from dflint.model.operations import indexes as index_operations
-from dflint.model.operations import objects as object_operations
-from dflint.model.operations import tables as table_operations
 from dflint.model.operations.base import Opaque, Operation
 from dflint.model.session import Session
+
+if TYPE_CHECKING:
+    from dflint.model.operations.data import DoBlock, DynamicSql
+    from dflint.model.operations.objects import OwnedObjects
 
 #: Reasons in `Catalog.incomplete`.
 DYNAMIC_SQL: Final = "dynamic SQL ran, and what it did is not known"
@@ -76,20 +60,35 @@ def advance(
 
     With ``watch``, `Draft.touched` tells afterwards what was written.
     """
-    function = _FUNCTIONS.get(type(operation))
+    function = _function(type(operation))
+    draft.refused = False
     if function is None:
         return draft.catalog
     draft.path = session.search_path
     draft.together = together
-    draft.touched = set() if operation.conditional or watch else None
+    conditional = operation.conditional
+    if conditional and operation.guards:
+        from dflint.history.guards import runs
+
+        happens = runs(operation, draft) if session.path_known else None
+        if happens is False:
+            return draft.catalog
+        conditional = happens is None
+    draft.touched = set() if conditional or watch else None
     try:
         function(draft, operation)
     except Refused:
+        draft.refused = True
         draft.undo()
         return draft.catalog
-    if operation.conditional:
+    if conditional:
         keep_common(draft.catalog, draft)
     return draft.finish()
+
+
+def changes_schema(operation: Operation) -> bool:
+    """Whether an operation is of a kind that may change the schema."""
+    return _function(type(operation)) is not None
 
 
 def replay(operations: Iterable[Operation], catalog: Catalog, session: Session, version: int) -> Catalog:
@@ -102,6 +101,8 @@ def replay(operations: Iterable[Operation], catalog: Catalog, session: Session, 
 
 def end_session(catalog: Catalog, session: Session, version: int) -> Catalog:
     """The catalog after the session has ended: its temporary relations are gone."""
+    from dflint.history.drops import drop_relations
+
     draft = Draft(catalog, version)
     draft.path = session.search_path
     names = [name for where, name in draft.members("pg_temp") if where == "relations"]
@@ -114,111 +115,127 @@ def _doubt_opaque(draft: Draft, operation: Opaque) -> None:
         draft.doubt(NOT_UNDERSTOOD)
 
 
-def _doubt_block(draft: Draft, operation: data.DoBlock) -> None:
+def _begin_block(draft: Draft, operation: DoBlock) -> None:
+    draft.decided = {}
     if not operation.understood:
         draft.doubt(DYNAMIC_SQL)
 
 
-def _doubt_dynamic(draft: Draft, _operation: data.DynamicSql) -> None:
+def _doubt_dynamic(draft: Draft, _operation: DynamicSql) -> None:
     draft.doubt(DYNAMIC_SQL)
 
 
-def _doubt_owned(draft: Draft, operation: object_operations.OwnedObjects) -> None:
+def _doubt_owned(draft: Draft, operation: OwnedObjects) -> None:
     if operation.action == "drop":
         draft.doubt(DROP_OWNED)
 
 
-#: Operation type -> its effect. Whatever is missing here changes no schema.
-_FUNCTIONS: Final[dict[type[Operation], Callable[[Draft, Any], None]]] = {
-    Opaque: _doubt_opaque,
-    data.DoBlock: _doubt_block,
-    data.DynamicSql: _doubt_dynamic,
+#: Operation type -> module of this package and function in it, imported when it is first needed. Whatever is missing
+#: here changes no schema.
+_WHERE: Final[dict[str, tuple[str, str]]] = {
+    "Opaque": ("replay", "_doubt_opaque"),
+    "DoBlock": ("replay", "_begin_block"),
+    "DynamicSql": ("replay", "_doubt_dynamic"),
     # tables
-    table_operations.CreateTable: tables.create_table,
-    table_operations.CreateTableAs: tables.create_table_as,
-    table_operations.SetTableOptions: tables.set_table_options,
-    table_operations.ClusterOn: tables.cluster_on,
-    table_operations.SetWithoutCluster: tables.set_without_cluster,
-    table_operations.SetLogged: tables.set_persistence,
-    table_operations.SetUnlogged: tables.set_persistence,
-    table_operations.SetTablespace: tables.set_tablespace,
-    table_operations.MoveAllInTablespace: tables.move_all_in_tablespace,
-    table_operations.SetAccessMethod: tables.set_access_method,
-    table_operations.SetReplicaIdentity: tables.set_replica_identity,
-    table_operations.SetRowSecurity: tables.set_row_security,
-    table_operations.SetOfType: tables.set_of_type,
+    "CreateTable": ("tables", "create_table"),
+    "CreateTableAs": ("tables", "create_table_as"),
+    "SetTableOptions": ("tables", "set_table_options"),
+    "ClusterOn": ("tables", "cluster_on"),
+    "SetWithoutCluster": ("tables", "set_without_cluster"),
+    "SetLogged": ("tables", "set_persistence"),
+    "SetUnlogged": ("tables", "set_persistence"),
+    "SetTablespace": ("tables", "set_tablespace"),
+    "MoveAllInTablespace": ("tables", "move_all_in_tablespace"),
+    "SetAccessMethod": ("tables", "set_access_method"),
+    "SetReplicaIdentity": ("tables", "set_replica_identity"),
+    "SetRowSecurity": ("tables", "set_row_security"),
+    "SetOfType": ("tables", "set_of_type"),
     # columns
-    table_operations.AddColumn: columns.add_column,
-    table_operations.DropColumn: columns.drop_column,
-    table_operations.AlterColumnType: columns.alter_column_type,
-    table_operations.SetColumnDefault: columns.set_column_default,
-    table_operations.DropColumnDefault: columns.drop_column_default,
-    table_operations.SetNotNull: columns.set_not_null,
-    table_operations.DropNotNull: columns.drop_not_null,
-    table_operations.SetGenerationExpression: columns.set_generation_expression,
-    table_operations.DropGenerationExpression: columns.drop_generation_expression,
-    table_operations.AddIdentity: columns.add_identity,
-    table_operations.SetIdentity: columns.set_identity,
-    table_operations.DropIdentity: columns.drop_identity,
-    table_operations.SetColumnStatistics: columns.set_column_statistics,
-    table_operations.SetColumnStorage: columns.set_column_storage,
-    table_operations.SetColumnCompression: columns.set_column_compression,
-    table_operations.SetColumnOptions: columns.set_column_options,
+    "AddColumn": ("columns", "add_column"),
+    "DropColumn": ("columns", "drop_column"),
+    "AlterColumnType": ("columns", "alter_column_type"),
+    "SetColumnDefault": ("columns", "set_column_default"),
+    "DropColumnDefault": ("columns", "drop_column_default"),
+    "SetNotNull": ("columns", "set_not_null"),
+    "DropNotNull": ("columns", "drop_not_null"),
+    "SetGenerationExpression": ("columns", "set_generation_expression"),
+    "DropGenerationExpression": ("columns", "drop_generation_expression"),
+    "AddIdentity": ("columns", "add_identity"),
+    "SetIdentity": ("columns", "set_identity"),
+    "DropIdentity": ("columns", "drop_identity"),
+    "SetColumnStatistics": ("columns", "set_column_statistics"),
+    "SetColumnStorage": ("columns", "set_column_storage"),
+    "SetColumnCompression": ("columns", "set_column_compression"),
+    "SetColumnOptions": ("columns", "set_column_options"),
     # constraints
-    table_operations.AddForeignKey: constraints.add_constraint_operation,
-    table_operations.AddCheck: constraints.add_constraint_operation,
-    table_operations.AddUnique: constraints.add_constraint_operation,
-    table_operations.AddPrimaryKey: constraints.add_constraint_operation,
-    table_operations.AddExclusion: constraints.add_constraint_operation,
-    table_operations.AddNotNull: constraints.add_constraint_operation,
-    table_operations.AlterConstraint: constraint_changes.alter_constraint,
-    table_operations.ValidateConstraint: constraint_changes.validate_constraint,
-    table_operations.DropConstraint: constraint_changes.drop_constraint,
+    "AddForeignKey": ("constraints", "add_constraint_operation"),
+    "AddCheck": ("constraints", "add_constraint_operation"),
+    "AddUnique": ("constraints", "add_constraint_operation"),
+    "AddPrimaryKey": ("constraints", "add_constraint_operation"),
+    "AddExclusion": ("constraints", "add_constraint_operation"),
+    "AddNotNull": ("constraints", "add_constraint_operation"),
+    "AlterConstraint": ("constraint_changes", "alter_constraint"),
+    "ValidateConstraint": ("constraint_changes", "validate_constraint"),
+    "DropConstraint": ("constraint_changes", "drop_constraint"),
     # triggers, rules, policies
-    table_operations.SetTriggerState: triggers.set_trigger_state,
-    table_operations.SetRuleState: triggers.set_rule_state,
-    object_operations.CreateTrigger: triggers.create_trigger,
-    object_operations.CreateRule: triggers.create_rule,
-    object_operations.CreatePolicy: triggers.create_policy,
-    object_operations.AlterPolicy: triggers.alter_policy,
+    "SetTriggerState": ("triggers", "set_trigger_state"),
+    "SetRuleState": ("triggers", "set_rule_state"),
+    "CreateTrigger": ("triggers", "create_trigger"),
+    "CreateRule": ("triggers", "create_rule"),
+    "CreatePolicy": ("triggers", "create_policy"),
+    "AlterPolicy": ("triggers", "alter_policy"),
     # inheritance
-    table_operations.AddInherit: inheritance.add_inherit,
-    table_operations.DropInherit: inheritance.drop_inherit,
-    table_operations.AttachPartition: inheritance.attach_partition,
-    table_operations.DetachPartition: inheritance.detach_partition,
+    "AddInherit": ("inheritance", "add_inherit"),
+    "DropInherit": ("inheritance", "drop_inherit"),
+    "AttachPartition": ("inheritance", "attach_partition"),
+    "DetachPartition": ("inheritance", "detach_partition"),
     # indexes, views, sequences
-    index_operations.CreateIndex: indexes.create_index,
-    object_operations.CreateView: views.create_view,
-    object_operations.CreateMaterializedView: views.create_materialized_view,
-    object_operations.RefreshMaterializedView: views.refresh_materialized_view,
-    object_operations.CreateSequence: sequences.create_sequence,
-    object_operations.AlterSequence: sequences.alter_sequence,
+    "CreateIndex": ("indexes", "create_index"),
+    "CreateView": ("views", "create_view"),
+    "CreateMaterializedView": ("views", "create_materialized_view"),
+    "RefreshMaterializedView": ("views", "refresh_materialized_view"),
+    "CreateSequence": ("sequences", "create_sequence"),
+    "AlterSequence": ("sequences", "alter_sequence"),
     # types
-    object_operations.CreateEnum: types.create_enum,
-    object_operations.AddEnumValue: types.add_enum_value,
-    object_operations.RenameEnumValue: types.rename_enum_value,
-    object_operations.CreateCompositeType: types.create_composite_type,
-    object_operations.AddAttribute: types.add_attribute,
-    object_operations.DropAttribute: types.drop_attribute,
-    object_operations.AlterAttributeType: types.alter_attribute_type,
-    object_operations.CreateRange: types.create_range,
-    object_operations.CreateDomain: types.create_domain,
-    object_operations.AlterDomain: types.alter_domain,
+    "CreateEnum": ("types", "create_enum"),
+    "AddEnumValue": ("types", "add_enum_value"),
+    "RenameEnumValue": ("types", "rename_enum_value"),
+    "CreateCompositeType": ("types", "create_composite_type"),
+    "AddAttribute": ("types", "add_attribute"),
+    "DropAttribute": ("types", "drop_attribute"),
+    "AlterAttributeType": ("types", "alter_attribute_type"),
+    "CreateRange": ("types", "create_range"),
+    "CreateDomain": ("types", "create_domain"),
+    "AlterDomain": ("types", "alter_domain"),
     # routines
-    object_operations.CreateRoutine: routines.create_routine,
-    object_operations.AlterRoutine: routines.alter_routine,
+    "CreateRoutine": ("routines", "create_routine"),
+    "AlterRoutine": ("routines", "alter_routine"),
     # objects of every kind
-    object_operations.DropObject: objects.drop_object,
-    object_operations.RenameObject: objects.rename_object,
-    object_operations.RenameColumn: renames.rename_column_operation,
-    object_operations.RenameConstraint: renames.rename_constraint,
-    object_operations.SetObjectSchema: objects.set_object_schema,
-    object_operations.ChangeOwner: objects.change_owner,
+    "DropObject": ("objects", "drop_object"),
+    "RenameObject": ("objects", "rename_object"),
+    "RenameColumn": ("renames", "rename_column_operation"),
+    "RenameConstraint": ("renames", "rename_constraint"),
+    "SetObjectSchema": ("objects", "set_object_schema"),
+    "ChangeOwner": ("objects", "change_owner"),
     # schemas, extensions, publications, others
-    object_operations.CreateSchema: schemas.create_schema,
-    object_operations.CreateExtension: schemas.create_extension,
-    object_operations.CreatePublication: schemas.create_publication,
-    object_operations.AlterPublication: schemas.alter_publication,
-    object_operations.CreateOther: schemas.create_other,
-    object_operations.OwnedObjects: _doubt_owned,
+    "CreateSchema": ("schemas", "create_schema"),
+    "CreateExtension": ("schemas", "create_extension"),
+    "CreatePublication": ("schemas", "create_publication"),
+    "AlterPublication": ("schemas", "alter_publication"),
+    "CreateOther": ("schemas", "create_other"),
+    "OwnedObjects": ("replay", "_doubt_owned"),
 }
+
+_Function = Callable[[Draft, Any], None]
+_FOUND: dict[type[Operation], _Function | None] = {}
+
+
+def _function(kind: type[Operation]) -> _Function | None:
+    if kind not in _FOUND:
+        where = _WHERE.get(kind.__name__)
+        found: _Function | None = None
+        if where is not None:
+            module, name = where
+            found = getattr(import_module(f"dflint.history.{module}"), name)
+        _FOUND[kind] = found
+    return _FOUND[kind]

@@ -6,7 +6,6 @@ from msgspec.structs import replace
 
 from dflint.history.draft import Draft, Refused
 from dflint.model.catalog import Routine, Table, View
-from dflint.model.dependencies import named_relations
 from dflint.model.expressions import Type
 from dflint.model.names import Name
 from dflint.model.operations.objects import AlterRoutine, CreateRoutine
@@ -32,8 +31,6 @@ def create_routine(draft: Draft, operation: CreateRoutine) -> None:
         security_definer=operation.security_definer,
         configuration=operation.configuration,
         body=operation.body,
-        references=named_relations(operation.references),
-        body_understood=operation.body_understood,
         inlined=operation.inlined,
     )
     known = draft.routines.get(name) or ()

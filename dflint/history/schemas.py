@@ -165,7 +165,6 @@ def _create_aggregate(draft: Draft, operation: CreateOther, target: Name, argume
         name,
         kind="aggregate",
         parameters=tuple([Parameter(None, argument) for argument in arguments]),
-        body_understood=False,
     )
     same = find(known, arguments)
     if same is not None and not operation.or_replace:

@@ -63,7 +63,7 @@ def create_table(draft: Draft, operation: CreateTable) -> None:
         require_no_cycle(draft, name, parents)
     table = Table(
         name,
-        complete=not (operation.if_not_exists and existing is UNKNOWN),
+        complete=not operation.if_not_exists or draft.absent(name),
         persistence=operation.persistence,
         partition_by=operation.partition_by,
         bound=operation.bound,
@@ -170,7 +170,7 @@ def _same_key(one: Constraint, other: Constraint) -> bool:
 def create_table_as(draft: Draft, operation: CreateTableAs) -> None:
     """CREATE TABLE AS: the columns the query gives, without constraints or defaults."""
     name = draft.creation_name(operation.target, operation.persistence == "temporary")
-    unsure = operation.if_not_exists and draft.get(name) is UNKNOWN
+    unsure = operation.if_not_exists and not draft.absent(name)
     _query, columns = stored_query(draft, operation.query, operation.column_names)
     draft.create(
         Table(

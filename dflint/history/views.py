@@ -30,7 +30,7 @@ def create_materialized_view(draft: Draft, operation: CreateMaterializedView) ->
     """CREATE MATERIALIZED VIEW."""
     name = draft.creation_name(operation.target)
     query, columns = stored_query(draft, operation.query, operation.column_names)
-    if operation.if_not_exists and draft.get(name) is UNKNOWN:
+    if operation.if_not_exists and draft.get(name) is UNKNOWN and not draft.absent(name):
         # It may exist already, with another query.
         columns = None
     draft.create(
@@ -90,6 +90,7 @@ def stored_query(
         reads=tuple(dict.fromkeys(reads.values())),
         columns=tuple(output),
         writes=tuple([draft.resolve(name) for name in query.writes]),
+        only=tuple([draft.resolve(name) for name in query.only]),
     )
     # A column without a name: PostgreSQL has one for it, which is not known.
     return stored, None if columns is None or any(not column.name for column in columns) else tuple(columns)

@@ -225,7 +225,6 @@ class Routine(CatalogObject, frozen=True):
 
     Attributes:
         constant_like: an SQL function whose body PostgreSQL would inline to an expression, given as ``inlined``.
-        references: relations its body names, as far as it could be read.
     """
 
     name: Name
@@ -239,8 +238,6 @@ class Routine(CatalogObject, frozen=True):
     configuration: Options = ()
     body: str | None = None
     inlined: Expr | None = None
-    references: tuple[Name, ...] = ()
-    body_understood: bool = True
 
 
 class Publication(CatalogObject, frozen=True):
@@ -303,6 +300,8 @@ class Details(Struct, frozen=True):
         comments: by the object's identity.
         privileges: access control lists that are not the default, an entry each as PostgreSQL prints it, sorted.
         extension_members: the extension that brought an object.
+        managed: tables about which an extension changes what statements do (distributed tables, hypertables and their
+            chunks): its name.
         fast_defaults: columns whose value in old rows is kept in the catalog, since they were added without a rewrite.
         dependencies: what an object needs. What containment in a table or the object's own value says (an index
             needs its table's columns, a foreign key its table, everything its schema) is not repeated here.
@@ -312,6 +311,7 @@ class Details(Struct, frozen=True):
     comments: Map[str, str] = Map()
     privileges: Map[str, tuple[str, ...]] = Map()
     extension_members: Map[str, str] = Map()
+    managed: Map[str, str] = Map()
     fast_defaults: Map[str, bool] = Map()
     dependencies: Map[str, tuple[Dependency, ...]] = Map()
 

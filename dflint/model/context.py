@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from typing import Literal, Protocol
 
 from msgspec import Struct
 
-from dflint.model.catalog import UNKNOWN, Catalog, Relation, Table, Unknown
+from dflint.model.catalog import UNKNOWN, Catalog, Relation, Routine, Table, Unknown
 from dflint.model.effect import Effect
 from dflint.model.locks import stronger
 from dflint.model.migration import Runner, Section, Statement
@@ -25,8 +25,11 @@ class Knowledge(Protocol):
     def locks(self, context: Context) -> Sequence[tuple[Name, str]]:
         """The locks the context's operation takes: qualified relation and mode, strongest per relation."""
 
-    def refusal(self, context: Context) -> Effect | None:
-        """Why the server certainly refuses the context's operation; None where it may not."""
+    def named_in_body(self, routine: Routine) -> Sequence[Name]:
+        """The relations that the routine's body names, as written there and as far as it can be read."""
+
+    def refusal(self, context: Context, phase: str) -> Effect | None:
+        """Why the server certainly refuses the context's operation in that phase; None where it may not."""
 
 
 class Change(Struct, frozen=True):
@@ -60,6 +63,8 @@ class Context(Struct, eq=False):
         version: PostgreSQL major version to judge for.
         position: how many contexts of the log came before this one.
         answers: to the named conditions that were asked so far; rules ask the same ones again and again.
+        refused: set where replay gives the operation up, as the server may. It gives the context in which that is sure
+            whatever the database holds: this one, or one with what the change alone shows; None where neither is.
         foresee: tells what the operation will change; None where nobody needs to know (rules do not).
     """
 
@@ -69,8 +74,8 @@ class Context(Struct, eq=False):
     runner: Runner
     catalog: Catalog
     change_start: Catalog
-    created: frozenset[Name]
-    maybe_created: frozenset[Name]
+    created: Collection[Name]
+    maybe_created: Collection[Name]
     session: Session
     transaction: Transaction
     log: Sequence[Context]
@@ -80,6 +85,7 @@ class Context(Struct, eq=False):
     position: int = 0
     answers: dict[str, object] = {}
     foresee: Callable[[], Change] | None = None
+    refused: Callable[[Context], Context | None] | None = None
     _effect: Effect | None = None
     _locks: Sequence[tuple[Name, str]] | None = None
     _resolved: dict[Name, Name] = {}
@@ -129,6 +135,13 @@ class Context(Struct, eq=False):
     def target(self) -> Name | None:
         """The operation's target, resolved; None where it has none."""
         return None if self.operation.target is None else self.resolve(self.operation.target)
+
+    @property
+    def managed_by(self) -> str | None:
+        """The extension that manages the operation's target, so that not only PostgreSQL decides what it does."""
+        managed = self.catalog.details.managed
+        target = self.target if managed else None
+        return None if target is None else managed.get(str(Identity("table", tuple(part for part in target if part))))
 
     def relation(self, name: Name) -> Relation | Unknown | None:
         """The relation that ``name`` means here; None: it does not exist; UNKNOWN: it may."""

@@ -18,7 +18,10 @@ class DflintError(Exception):
         line: 1-based line in that file, or None.
         column: 1-based column in code points, or None.
         remedy: what to do next, or None.
+        exit_code: the exit status of a command that ends with it.
     """
+
+    exit_code = 2
 
     def __init__(
         self,

@@ -77,6 +77,9 @@ class Step(Struct, frozen=True, kw_only=True):
         pre, post: what must hold before and after.
         undo: how to take it back.
         backfill: for steps of that kind.
+        settings: run-time parameters that the statements rely on, in force for the step alone: name -> value, as
+            set_config() takes it.
+        notes: what a person should know who decides about it.
     """
 
     id: str
@@ -91,6 +94,8 @@ class Step(Struct, frozen=True, kw_only=True):
     post: tuple[Check, ...] = ()
     undo: Undo = Undo()
     backfill: Backfill | None = None
+    settings: dict[str, str] = {}
+    notes: tuple[str, ...] = ()
 
 
 class PlanTarget(Struct, frozen=True):
@@ -111,7 +116,8 @@ class Plan(Struct, frozen=True, kw_only=True):
     Attributes:
         source: the files, or what else it was made from, in words.
         point_of_no_return: id of the first step that cannot be taken back; None where all can.
-        hash: over everything but itself; None in a file that was edited by hand.
+        hash: over what is executed, up to comments and white space: the same file makes the same plan after it was
+            applied, although what is predicted of it differs. None in a file that was edited by hand.
     """
 
     source: str

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable
+from functools import cache
 from typing import Any, NamedTuple
 
 import msgspec
@@ -116,9 +117,13 @@ class LibPgQuery:
             library.pg_query_parse_opts.restype = _ParseResult
         except (OSError, AttributeError) as error:
             raise ParserUnavailable(f"libpg_query cannot be loaded from {path}: {error}", remedy=REMEDY) from error
+        self._path = path
         self._library = library
         self._parse = library.pg_query_parse
         self._free_parse = library.pg_query_free_parse_result
+
+    def __reduce__(self) -> tuple[Callable[[str], LibPgQuery], tuple[str]]:
+        return _reopened, (self._path,)
 
     def self_test(self) -> None:
         """Ask one question of each function and compare the answers.
@@ -315,6 +320,12 @@ def _varint(data: bytes, position: int) -> tuple[int, int]:
         if byte < 128:
             return value, position
         shift += 7
+
+
+@cache
+def _reopened(path: str) -> LibPgQuery:
+    """The library of values that come from another process, where it was tested."""
+    return LibPgQuery(path)
 
 
 def load_library() -> LibPgQuery:

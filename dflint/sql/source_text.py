@@ -7,6 +7,8 @@ from bisect import bisect_right
 from dflint.model.errors import SourceError
 
 _BOM = b"\xef\xbb\xbf"
+#: Bytes of text below which counting lines anew is quicker than remembering where they begin.
+_SMALL = 20_000
 
 
 class SourceText:
@@ -55,14 +57,21 @@ class SourceText:
 
     def position(self, offset: int) -> tuple[int, int]:
         """Line and column of a byte offset: 1-based, the column in code points."""
+        text = self.text
+        if len(text) < _SMALL:
+            start = text.rfind(b"\n", 0, offset) + 1
+            return text.count(b"\n", 0, start) + 1, _characters(text[start:offset]) + 1
         if self._lines is None:
             starts = [0]
-            find = self.text.find
+            find = text.find
             at = find(b"\n")
             while at >= 0:
                 starts.append(at + 1)
                 at = find(b"\n", at + 1)
             self._lines = starts
         line = bisect_right(self._lines, offset)
-        prefix = self.text[self._lines[line - 1] : offset]
-        return line, (len(prefix) if prefix.isascii() else len(prefix.decode("utf-8", "replace"))) + 1
+        return line, _characters(text[self._lines[line - 1] : offset]) + 1
+
+
+def _characters(text: bytes) -> int:
+    return len(text) if text.isascii() else len(text.decode("utf-8", "replace"))

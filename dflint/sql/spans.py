@@ -112,6 +112,8 @@ def _quick_clause_end(text: bytes, start: int, end: int) -> int:
 
 def _trimmed(text: bytes, start: int, end: int) -> int:
     """The end without trailing white space and comments."""
+    if text.find(b"--", start, end) < 0 and text.find(b"/*", start, end) < 0:
+        return start + len(text[start:end].rstrip())
     last = start
     for found in _WORDS.finditer(text, start, end):
         if found.lastgroup == "code":

@@ -10,6 +10,9 @@ from collections.abc import Mapping
 from dflint.plugin import hookimpl
 
 _CHECKS: Mapping[str, Mapping[str, str]] = {
+    "refusals": {
+        "refused-by-server": "refused_by_server",
+    },
     "indexes": {
         "index-build-blocks": "build_blocks",
         "index-drop-blocks": "drop_blocks",

@@ -86,6 +86,7 @@ def _routines_naming(column: str, table: Name, context: Context) -> Iterator[str
 
 
 def _names(routine: Routine, column: str, table: Name, context: Context) -> bool:
-    if routine.body is None or column not in routine.body:
+    # Reading a body takes long; names that are not in its text are not in it.
+    if routine.body is None or column not in routine.body or table.name.lower() not in routine.body.lower():
         return False
-    return any(context.resolve(reference) == table for reference in routine.references)
+    return any(context.resolve(reference) == table for reference in context.knowledge.named_in_body(routine))

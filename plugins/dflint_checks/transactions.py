@@ -427,4 +427,4 @@ def marker_overruled(_operation: Operation, context: Context) -> Hit | None:
     if len(context.statements) < 2:
         return None
     values = {"count": str(len(context.statements)), "how": "batch" if section.wire == "pipeline" else "string"}
-    return Hit(values=values)
+    return Hit(values=values, at=section.marker.start)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import json
-
 from dflint.model.migration import Runner, Section, Span
 from dflint.plugin import Claim, Directory, MigrationFile, Sections, Source
 from dflint_sources.lines import pieces
@@ -66,6 +64,8 @@ def _journal(directory: Directory) -> bytes | None:
 
 def _tags(journal: bytes) -> list[str]:
     try:
+        import json
+
         entries = json.loads(journal)["entries"]
         return [str(entry["tag"]) for entry in entries]
     except (ValueError, KeyError, TypeError, RecursionError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterator, Sequence
 
@@ -63,6 +62,8 @@ def package_version(directory: Directory, *packages: str) -> tuple[str, str] | N
 
 
 def _asked_for(content: bytes, packages: tuple[str, ...]) -> str | None:
+    import json  # hardly any project has such a file
+
     try:
         document = json.loads(content)
     except (ValueError, RecursionError):

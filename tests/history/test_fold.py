@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from dflint.history.fold import Fold
-from dflint.model.catalog import Catalog
+from dflint.model.catalog import Catalog, Routine
 from dflint.model.context import Context
 from dflint.model.effect import Effect
 from dflint.model.migration import Runner, Section, Span
@@ -28,7 +28,10 @@ class NoKnowledge:
     def locks(self, context: Context) -> Sequence[tuple[Name, str]]:
         return [(name, "ACCESS EXCLUSIVE")] if (name := context.target) is not None else []
 
-    def refusal(self, context: Context) -> Effect | None:
+    def named_in_body(self, routine: Routine) -> Sequence[Name]:
+        return ()
+
+    def refusal(self, context: Context, phase: str) -> Effect | None:
         return None
 
 
@@ -223,4 +226,4 @@ def test_a_new_table_stays_new_when_its_constraint_is_renamed() -> None:
     (contexts,) = fold_sql(
         "create table t (a int constraint c check (a > 0)); alter table t rename constraint c to d; select 1"
     )
-    assert contexts[-1].created == {Name("public", "t")}
+    assert {*contexts[-1].created} == {Name("public", "t")}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 import typing
+from collections.abc import Iterator
 from functools import cache
 from typing import Any, Literal, TypeVar
 
@@ -15,8 +16,10 @@ from dflint.history import replay as replay_module
 from dflint.history.draft import Draft
 from dflint.history.replay import advance, apply, replay
 from dflint.model.catalog import UNKNOWN, Catalog, Index, Table
+from dflint.model.deferred import Deferred
 from dflint.model.dependencies import with_reverse_maps
 from dflint.model.expressions import Expr, Type
+from dflint.model.guards import Condition, Guard
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.indexes import CreateIndex
@@ -72,6 +75,8 @@ _SIMPLE: dict[Any, st.SearchStrategy[Any]] = {
     bool: st.booleans(),
     int: st.sampled_from([-1, 0, 1, 2]),
     type(None): st.none(),
+    # Answers are remembered from the beginning of a block on, which an operation by itself does not have.
+    Guard: st.builds(Guard, st.integers(0, 3), st.just(Condition("unknown")), st.booleans()),
     Operation: st.nothing(),
 }
 
@@ -94,7 +99,7 @@ def values(annotation: Any) -> st.SearchStrategy[Any]:
         return st.lists(values(arguments[0]), max_size=2).map(tuple)
     if origin is tuple:
         return st.tuples(*[values(argument) for argument in arguments])
-    if isinstance(annotation, TypeVar):
+    if isinstance(annotation, TypeVar) or origin is Deferred:
         return st.none()
     assert issubclass(annotation, msgspec.Struct), annotation
     return structs(annotation)
@@ -114,7 +119,13 @@ def structs(kind: type[msgspec.Struct]) -> st.SearchStrategy[Any]:
     return st.fixed_dictionaries(required, optional=optional).map(lambda found: kind(**found))
 
 
-ALL_TYPES = sorted(replay_module._FUNCTIONS, key=lambda kind: kind.__name__)
+def _kinds(kind: type[Operation]) -> Iterator[type[Operation]]:
+    yield kind
+    for below in kind.__subclasses__():
+        yield from _kinds(below)
+
+
+ALL_TYPES = sorted({kind for kind in _kinds(Operation) if kind.__name__ in replay_module._WHERE}, key=str)
 OFTEN: list[type[Operation]] = [
     CreateTable,
     CreateTable,

@@ -76,6 +76,8 @@ class Judge:
 
     def _line(self, text: SourceText, context: Context, raised: Raised) -> int:
         statement = context.statement
+        if statement.start == statement.end and raised.at >= 0:
+            return text.position(raised.at)[0]
         if statement.start == statement.end:
             return text.position(len(text.text[: statement.end].rstrip()))[0]
         start, _ = operation_span(self._parser.library, text.text, statement, context.operation, raised.at)

@@ -12,7 +12,7 @@ from dflint.model.operations.data import Call, Delete, DoBlock, DynamicSql, Sele
 from dflint.model.operations.objects import CreateRoutine, DropObject
 from dflint.model.operations.session import Commit, Rollback, SetVariable
 from dflint.model.operations.tables import AddColumn, CreateTable
-from dflint.sql.build import plpgsql, routines
+from dflint.sql.build import plpgsql, plpgsql_parsing, routines
 from dflint.sql.build.constant_strings import constant_string
 from dflint.sql.build.declarations import declarations
 from dflint.sql.build.nodes import Unread
@@ -387,5 +387,5 @@ def test_declarations() -> None:
 
 @given(st.text("$bodyx_ ", max_size=12))
 def test_any_body_can_be_quoted(text: str) -> None:
-    value = tree(f"SELECT {plpgsql.dollar_quoted(text)}")["SelectStmt"]["targetList"][0]["ResTarget"]["val"]
+    value = tree(f"SELECT {plpgsql_parsing.dollar_quoted(text)}")["SelectStmt"]["targetList"][0]["ResTarget"]["val"]
     assert constant_string(value) == text

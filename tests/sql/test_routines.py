@@ -5,7 +5,7 @@ import pytest
 from dflint.model.expressions import Type
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
-from dflint.model.operations.data import Call, Delete, DoBlock, DynamicSql, Insert, Select, Update
+from dflint.model.operations.data import Call, Delete, DoBlock, DynamicSql, Insert, Invocation, Select, Update
 from dflint.model.operations.objects import (
     AlterOther,
     AlterPolicy,
@@ -289,7 +289,7 @@ def test_expressions_count_in_a_body_only_for_what_they_read() -> None:
             "ALTER ROUTINE r() VOLATILE",
             AlterRoutine(target=name("r"), object_kind="routine", arguments=(), options=(("volatility", "volatile"),)),
         ),
-        ("CALL s.p(1, a => 2)", Call(target=name("s.p"))),
+        ("CALL s.p(1, a => 2)", Call(target=name("s.p"), calls=(Invocation(name("s.p"), ("1", None)),))),
     ],
 )
 def test_alter_and_call(sql: str, expected: Operation) -> None:
@@ -301,7 +301,7 @@ def test_arguments_of_call_are_evaluated() -> None:
     assert isinstance(selected, Select)
     assert selected.query.reads == (name("t"),)
     assert selected.query.functions == (name("max"), name("f"))
-    assert called == Call(target=name("p"))
+    assert called == Call(target=name("p"), calls=(Invocation(name("p"), (None, None)),))
 
 
 # --- triggers, rules, policies ----------------------------------------------------------------------------------------

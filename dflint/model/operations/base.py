@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from msgspec import Struct
 
+from dflint.model.guards import Guard
 from dflint.model.names import Name
 
 _HUMP = re.compile(r"(?<!^)(?=[A-Z])")
@@ -24,6 +25,7 @@ class Operation(Struct, frozen=True, kw_only=True):
         clause: which clause of the statement this is, counted from 0 (sub-commands of ALTER TABLE, names in a DROP
             list), -1 when the statement is one operation.
         conditional: runs only if a branch, loop or exception handler of a DO block is entered.
+        guards: what a conditional operation waits for: it runs when all are met. Empty: that is not known.
         inside: "" for a top-level statement, "do" inside a DO block, "execute" for a constant EXECUTE string, "routine"
             for what a routine's body would do.
         body_line: inside a DO block, the line of its body, from 1; 0 elsewhere.
@@ -35,12 +37,18 @@ class Operation(Struct, frozen=True, kw_only=True):
     at: int = -1
     clause: int = -1
     conditional: bool = False
+    guards: tuple[Guard, ...] = ()
     inside: str = ""
     body_line: int = 0
 
     def __init_subclass__(cls, **_options: Any) -> None:
         if "KIND" not in cls.__dict__:
             cls.KIND = _HUMP.sub("_", cls.__name__).lower()
+        # Rules ask again and again: where a field does not decide, a class attribute answers.
+        for name, constant in (("kind", cls.KIND), ("target_kind", cls.TARGET_KIND)):
+            inherited = getattr(cls, name)
+            if inherited is getattr(Operation, name) or isinstance(inherited, str):
+                setattr(cls, name, constant)
 
     @property
     def kind(self) -> str:

@@ -8,22 +8,41 @@ from dflint.model.expressions import Expr
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.schema import Query
+from dflint.model.values import Part
+
+
+class Invocation(Part, frozen=True):
+    """A call of a function or procedure.
+
+    Attributes:
+        arguments: their values as text, None for what is not constant.
+        once: it is called exactly once.
+    """
+
+    name: Name
+    arguments: tuple[str | None, ...] = ()
+    once: bool = True
 
 
 class Select(Operation, frozen=True, kw_only=True):
-    """A query whose result is thrown away or shown: SELECT, VALUES, TABLE, PERFORM."""
+    """A query whose result is thrown away or shown: SELECT, VALUES, TABLE, PERFORM.
+
+    ``calls`` are the functions whose results it gives.
+    """
 
     query: Query = Query()
+    calls: tuple[Invocation, ...] = ()
 
 
 class Insert(Operation, frozen=True, kw_only=True):
-    """INSERT. ``rows`` counts VALUES rows, 0 for a query or DEFAULT VALUES."""
+    """INSERT. ``rows`` counts VALUES rows, ``width`` the values in one; 0 for a query or DEFAULT VALUES."""
 
     TARGET_KIND: ClassVar[str] = "table"
     target: Name
     columns: tuple[str, ...] = ()
     source: Literal["values", "query", "default"] = "values"
     rows: int = 0
+    width: int = 0
     query: Query | None = None
     on_conflict: Literal["", "nothing", "update"] = ""
 
@@ -97,6 +116,7 @@ class Call(Operation, frozen=True, kw_only=True):
 
     TARGET_KIND: ClassVar[str] = "procedure"
     target: Name
+    calls: tuple[Invocation, ...] = ()
 
 
 class DoBlock(Operation, frozen=True, kw_only=True):

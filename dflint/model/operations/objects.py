@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
+from dflint.model.deferred import Deferred
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
@@ -388,8 +389,8 @@ class CreateRoutine(Operation, frozen=True, kw_only=True):
     Attributes:
         routine: function or procedure.
         body: source text, None for C functions and SQL-standard bodies.
-        references: what the body's statements would do, where it could be parsed; they do not run now.
-        body_understood: False where the body, or part of it, could not be read (other language, dynamic SQL).
+        content: what the body's statements would do, and why not all of it is known, "" where it is; read when asked
+            for, since hardly anybody asks.
         configuration: SET name = value clauses.
         inlined: the expression that PostgreSQL puts in the place of a call, for an SQL function that is nothing else.
     """
@@ -413,9 +414,18 @@ class CreateRoutine(Operation, frozen=True, kw_only=True):
     configuration: Options = ()
     body: str | None = None
     sql_body: bool = False
-    references: tuple[Operation, ...] = ()
-    body_understood: bool = True
+    content: Deferred[tuple[tuple[Operation, ...], str]] | None = None
     inlined: Expr | None = None
+
+    @property
+    def references(self) -> tuple[Operation, ...]:
+        """What the body's statements would do, where it could be parsed; they do not run now."""
+        return () if self.content is None else self.content.value[0]
+
+    @property
+    def body_understood(self) -> bool:
+        """False where the body, or part of it, could not be read (other language, dynamic SQL)."""
+        return self.content is None or not self.content.value[1]
 
     @property
     def kind(self) -> str:

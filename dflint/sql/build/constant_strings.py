@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 from dflint.model.quoting import quote_identifier, quote_literal
@@ -31,6 +32,8 @@ def constant_string(node: Node) -> str | None:
     if kind == "A_Expr" and content["kind"] == "AEXPR_OP" and strings(content["name"]) == ["||"]:
         left, right = constant_string(content["lexpr"]), constant_string(content["rexpr"])
         return None if left is None or right is None else left + right
+    if kind == "A_Expr" and content["kind"] == "AEXPR_OP" and "lexpr" in content:
+        return _sum(strings(content["name"])[-1], constant_string(content["lexpr"]), constant_string(content["rexpr"]))
     if kind == "FuncCall" and not content.keys() & _UNUSUAL:
         values = [constant_string(arg) for arg in content.get("args", ())]
         known = [value for value in values if value is not None]
@@ -42,6 +45,17 @@ def constant_string(node: Node) -> str | None:
 
 #: Marks of aggregate and window calls, and VARIADIC.
 _UNUSUAL = frozenset("agg_order agg_filter agg_within_group agg_star agg_distinct over func_variadic".split())
+
+
+def _sum(operator: str, left: str | None, right: str | None) -> str | None:
+    """Sum or difference of integers."""
+    if operator not in ("+", "-") or left is None or right is None:
+        return None
+    numbers = [int(value) for value in (left, right) if _INTEGER.fullmatch(value)]
+    return None if len(numbers) < 2 else str(numbers[0] + numbers[1] if operator == "+" else numbers[0] - numbers[1])
+
+
+_INTEGER = re.compile(r"-?\d{1,18}")
 
 
 def _call(name: str, args: list[str]) -> str | None:

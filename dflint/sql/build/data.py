@@ -8,11 +8,23 @@ from typing import Literal
 from dflint.model.locks import MODES
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
-from dflint.model.operations.data import Copy, Delete, DynamicSql, Insert, LockTable, Merge, Select, Truncate, Update
+from dflint.model.operations.data import (
+    Copy,
+    Delete,
+    DynamicSql,
+    Insert,
+    Invocation,
+    LockTable,
+    Merge,
+    Select,
+    Truncate,
+    Update,
+)
 from dflint.model.operations.session import SessionCommand, SetVariable
 from dflint.model.schema import Query
+from dflint.sql.build.constant_strings import constant_string
 from dflint.sql.build.expressions import expression
-from dflint.sql.build.nodes import Node, Unread, claim, const_value, relation, single, string, strings
+from dflint.sql.build.nodes import Node, Unread, claim, const_value, qualified, relation, single, string, strings
 from dflint.sql.build.object_names import DEF_ELEM
 from dflint.sql.build.queries import contents, query, reads
 from dflint.sql.build.statements import build
@@ -45,11 +57,33 @@ def select(node: Node, library: LibPgQuery) -> Sequence[Operation]:
         return [*before, *select_into(node, library)]
     settings = _set_configs(node)
     if not settings:
-        operation = Select(query=query({"SelectStmt": node}))
+        found = query({"SelectStmt": node})
+        operation = Select(query=found, calls=_calls(node) if found.functions else ())
         return [*before, operation] if before else (operation,)
     if len(settings) == len(node["targetList"]) and node.keys() <= _BARE_SELECT:
         return settings
     return [*before, *settings, Select(query=query({"SelectStmt": node}))]
+
+
+def _calls(node: Node) -> tuple[Invocation, ...]:
+    """The functions whose results a query gives."""
+    once = node.keys() <= _BARE_SELECT
+    values = [wrapped["ResTarget"].get("val", {}) for wrapped in node.get("targetList", ())]
+    return tuple([invocation(value["FuncCall"], once) for value in values if "FuncCall" in value])
+
+
+def invocation(call: Node, once: bool) -> Invocation:
+    """An unwrapped ``FuncCall``, with the arguments that are constant."""
+    return Invocation(qualified(call["funcname"]), tuple([_constant(arg) for arg in call.get("args", ())]), once)
+
+
+def _constant(node: Node) -> str | None:
+    while "TypeCast" in node:
+        node = node["TypeCast"]["arg"]
+    try:
+        return constant_string(node)
+    except (KeyError, ValueError):
+        return None
 
 
 #: A SELECT of these alone gives exactly one row.
@@ -104,13 +138,14 @@ def insert(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     if not node.keys() <= INSERT_STMT:
         claim(node, INSERT_STMT)
     source: Literal["values", "query", "default"] = "default"
-    rows = 0
+    rows = width = 0
     found: Query | None = None
     given = node.get("selectStmt")
     if given is not None:
         body = given["SelectStmt"]
         if "valuesLists" in body and "withClause" not in body:
             source, rows = "values", len(body["valuesLists"])
+            width = len(body["valuesLists"][0]["List"]["items"])
         else:
             source, found = "query", query(given)
     conflict = node.get("onConflictClause")
@@ -126,6 +161,7 @@ def insert(node: Node, library: LibPgQuery) -> Sequence[Operation]:
         columns=tuple([column["ResTarget"]["name"] for column in node.get("cols", ())]),
         source=source,
         rows=rows,
+        width=width,
         query=found,
         on_conflict=_ON_CONFLICT[conflict["action"]] if conflict is not None else "",
     )

@@ -7,18 +7,23 @@ not understood.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
+from dflint.model.guards import Guard
 from dflint.model.operations.base import Opaque, Operation
 from dflint.model.operations.data import DoBlock, DynamicSql, Select
 from dflint.model.operations.session import Commit, Rollback
+from dflint.sql.build.conditions import UNANSWERED, array_elements, bind, condition
 from dflint.sql.build.constant_strings import constant_string
 from dflint.sql.build.nodes import Node, Unread, claim, single
 from dflint.sql.build.plpgsql_fields import BRANCHES, FIELDS, PARTS
+from dflint.sql.build.plpgsql_parsing import parse_body, refusal
+from dflint.sql.build.plpgsql_variables import constants, turns_differ, written_in
 from dflint.sql.build.queries import contents
 from dflint.sql.build.statements import build
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
@@ -27,6 +32,10 @@ _decode: Callable[[bytes], Any] = msgspec.json.decode
 #: The ``parseMode`` of an expression.
 EXPRESSION: Final = 2
 _TOO_DEEP: Final = "nests too deep to be analysed"
+#: What runs under it may run or not. A guard that can be answered has a number of its own, from 1.
+UNKNOWN_GUARD: Final = Guard(0, UNANSWERED)
+#: Loops over more constants than this are not followed turn by turn.
+_MOST_TURNS: Final = 100
 
 
 class Body(NamedTuple):
@@ -41,30 +50,28 @@ class Body(NamedTuple):
     problem: str = ""
 
 
-def dollar_quoted(text: str) -> str:
-    """The text as a dollar-quoted string."""
-    tag = "$body"
-    # Without the closing sign: a text that ends in it would make one with the sign that follows.
-    while tag in text:
-        tag += "_"
-    return f"{tag}${text}{tag}$"
-
-
-def read_body(head: Callable[[str], str], body: str, library: LibPgQuery, inside: Literal["do", "routine"]) -> Body:
+def read_body(
+    head: Callable[[str], str],
+    body: str,
+    library: LibPgQuery,
+    inside: Literal["do", "routine"],
+    given: Mapping[str, str] = MappingProxyType({}),
+) -> Body:
     """The operations of a PL/pgSQL body.
 
     Args:
         head: gives what stands before the body, a DO, CREATE FUNCTION or CREATE PROCEDURE statement up to AS, when
             told what stands for a type that only a catalog knows: one that is a row to libpg_query, or ``text``.
-        inside: what the operations' ``inside`` is to say.
+        inside: what the operations' ``inside`` is to say. What runs ("do") is followed, its branches and constants.
+        given: values of parameters.
     """
     try:
-        functions, body = _parse(head, body, library)
+        functions, body = parse_body(head, body, library)
     except GrammarError as error:
-        return Body((), _refusal(error))
+        return Body((), refusal(error))
     except (TooDeep, RecursionError):
         return Body((), f"PL/pgSQL: {_TOO_DEEP}")
-    reader = _Reader(library, inside)
+    reader = _Reader(library, inside, given)
     try:
         for function in functions:
             reader.function(function["PLpgSQL_function"], body)
@@ -87,67 +94,24 @@ def doubts(operations: Sequence[Operation]) -> str:
     return ""
 
 
-def _parse(head: Callable[[str], str], body: str, library: LibPgQuery) -> tuple[list[Node], str]:
-    """The functions of a body, and the body without template placeholders.
-
-    Raises:
-        GrammarError: the body is not PL/pgSQL, or no attempt could do without its types.
-    """
-    try:
-        return _decode(library.parse_plpgsql((head("text") + dollar_quoted(body)).encode())), body
-    except GrammarError as error:
-        if not _is_limit(error.message):
-            from dflint.sql.mask import mask_templates
-
-            # To SQL's own grammar the body is a string, which no placeholder can disturb.
-            masked = mask_templates(body.encode(), psql_variables=False).decode()
-            if masked == body:
-                raise
-            return _parse(head, masked, library)
-        from dflint.sql.build.declarations import with_known_types
-
-        for shape in ("record", "text"):
-            changed = with_known_types(body, library, shape)
-            for row in ("text", "not_known"):
-                try:
-                    return _decode(library.parse_plpgsql((head(row) + dollar_quoted(changed)).encode())), body
-                except GrammarError:
-                    continue
-        raise
-
-
-#: Parts of messages about what libpg_query cannot look up without a catalog; any other is PL/pgSQL's own.
-_LIMITS: Final = (
-    "Not implemented",
-    "has pseudo-type",
-    "is not a known variable",
-    "is not a scalar variable",
-    "multiple-item INTO list",
-    "pseudo-type",
-    "must be a record variable",
-    "collations are not supported by type",
-)
-
-
-def _is_limit(message: str) -> bool:
-    return any(part in message for part in _LIMITS)
-
-
-def _refusal(error: GrammarError) -> str:
-    if _is_limit(error.message):
-        return f"PL/pgSQL: a type of the catalog is needed to read it ({error.message})"
-    return f"PL/pgSQL rejects it: {error.message}"
-
-
 class _Reader:
     """Goes through the statements of one body."""
 
-    def __init__(self, library: LibPgQuery, inside: str) -> None:
+    def __init__(self, library: LibPgQuery, inside: str, given: Mapping[str, str] = MappingProxyType({})) -> None:
+        self._given = given
         self._library = library
         self._inside = inside
         self._datums: list[Node] = []
         #: Labels of blocks an EXIT may have left, and "" for a RETURN: what follows may not run.
         self._left: set[str] = set()
+        self._guards: tuple[Guard, ...] = ()
+        #: What a RETURN in a branch makes everything after it wait for.
+        self._returned: tuple[Guard, ...] = ()
+        self._conditions = 0
+        #: Nothing can be said of when, or how often, the statements being read run.
+        self._any_time = False
+        #: Variables of known value, by name.
+        self._known: dict[str, str] = {}
         self.operations: list[Operation] = []
 
     def function(self, function: Node, body: str) -> None:
@@ -162,6 +126,8 @@ class _Reader:
                 line = variable.get("lineno", 0)
                 # Declared after the outermost BEGIN: in a block that may stand in a branch.
                 self.expression(variable["default_val"], line, line > begin)
+        if self._inside == "do":
+            self._known = constants(function, self._value, self._given)
         if any("PLpgSQL_rec" in datum and _may_have_value(datum["PLpgSQL_rec"], lines) for datum in self._datums):
             self._records(body, begin)
         self.one(action, False)
@@ -192,21 +158,97 @@ class _Reader:
         if not node.keys() <= fields.keys():
             claim(node, frozenset(fields))
         line = node.get("lineno", 0)
+        before = self._guards
         if self._left:
-            conditional = True
+            conditional, self._guards = True, (*before, UNKNOWN_GUARD)
         for key, read in fields.items():
             if read is not None and key in node:
                 read(self, node[key], line, conditional)
         special = _SPECIAL.get(kind)
         if special is not None:
             special(self, node, line, conditional)
+        self._guards = before
 
     # --- structure ------------------------------------------------------------------------------------------------
 
     def body(self, statements: list[Node], _line: int, _conditional: bool) -> None:
-        """Statements that may run, or not."""
+        """Statements that may run, or not, or more than once."""
+        before, self._any_time = self._any_time, True
+        self._under((UNKNOWN_GUARD,), statements)
+        self._any_time = before
+
+    def _under(self, guards: tuple[Guard, ...], statements: list[Node]) -> None:
+        """Statements that run when all ``guards`` say so."""
+        before = self._guards
+        self._guards = (*before, *guards)
         for statement in statements:
             self.one(statement, True)
+        self._guards = before
+
+    def decide(self, node: Node, line: int, _conditional: bool) -> None:
+        """IF: each branch waits for its condition, and for those before it not to be met."""
+        guard = self._guard(node["cond"])
+        self._under((guard,), node.get("then_body", []))
+        failed: tuple[Guard, ...] = (replace(guard, wanted=False),)
+        for wrapped in node.get("elsif_list", ()):
+            kind, branch = single(wrapped)
+            claim(branch, BRANCHES[kind])
+            # A condition is only looked at when those before it were not met.
+            self.expression(branch["cond"], branch.get("lineno", line), True)
+            guard = self._guard(branch["cond"])
+            self._under((*failed, guard), branch.get("stmts", []))
+            failed = (*failed, replace(guard, wanted=False))
+        self._under(failed, node.get("else_body", []))
+
+    def _guard(self, wrapped: Node) -> Guard:
+        """The guard of a condition; each has a number of its own."""
+        self._conditions += 1
+        asked = UNANSWERED
+        if not self._any_time and self._inside == "do":
+            expression = self._expression(_part(wrapped, "PLpgSQL_expr"))
+            asked = UNANSWERED if expression is None else condition(expression)
+        return Guard(self._conditions, asked)
+
+    def each(self, node: Node, line: int, conditional: bool) -> None:
+        """FOREACH: over constants, its body runs once for each."""
+        expression = self._expression(_part(node["expr"], "PLpgSQL_expr"))
+        elements = None if expression is None or "slice" in node else array_elements(expression)
+        values = None if elements is None else [self._string(element) for element in elements]
+        variable = self._datums[node.get("varno", 0)].get("PLpgSQL_var", {}).get("refname")
+        self._loop(node, variable, values, line, conditional)
+
+    def count(self, node: Node, line: int, conditional: bool) -> None:
+        """FOR over integers: between constants, its body runs once for each."""
+        bounds = [self._expression(_part(node[end], "PLpgSQL_expr")) for end in ("lower", "upper")]
+        first, last = [None if bound is None else self._string(bound) for bound in bounds]
+        values: list[str | None] | None = None
+        if first is not None and last is not None and not node.keys() & {"step", "reverse"}:
+            values = [str(number) for number in range(int(first), min(int(last), int(first) + _MOST_TURNS) + 1)]
+        self._loop(node, node["var"].get("PLpgSQL_var", {}).get("refname"), values, line, conditional)
+
+    def _loop(
+        self, node: Node, variable: str | None, values: list[str | None] | None, line: int, conditional: bool
+    ) -> None:
+        """The body of a loop, as often as it runs; once, as statements that may run, where that is not known."""
+        body = node.get("body", [])
+        plain = self._inside == "do" and not self._any_time and variable is not None and turns_differ(body)
+        written = {self._datums[number].get("PLpgSQL_var", {}).get("refname") for number in written_in(body)}
+        if (
+            plain
+            and variable not in written
+            and values is not None
+            and len(values) <= _MOST_TURNS
+            and None not in values
+        ):
+            before = dict(self._known)
+            for value in values:
+                self._known[str(variable)] = str(value)
+                for statement in body:
+                    self.one(statement, conditional)
+            self._known = before
+        else:
+            self.body(body, line, conditional)
+        self.end_loop(node, line, conditional)
 
     def branches(self, branches: list[Node], line: int, conditional: bool) -> None:
         """ELSIF and WHEN: a condition and statements."""
@@ -236,8 +278,12 @@ class _Reader:
         self._left.discard(node.get("label", "-"))
 
     def leave(self, _node: Node, _line: int, _conditional: bool) -> None:
-        """RETURN: nothing behind it is sure to run."""
-        self._left.add("")
+        """RETURN: what is behind it runs only where the one branch that it stands in did not."""
+        if len(self._guards) == 1 and self._guards[0].number:
+            (guard,) = self._guards
+            self._returned = (*self._returned, replace(guard, wanted=not guard.wanted))
+        else:
+            self._left.add("")
 
     # --- SQL ------------------------------------------------------------------------------------------------------
 
@@ -316,7 +362,8 @@ class _Reader:
                     operation,
                     at=-1,
                     body_line=line,
-                    conditional=conditional or operation.conditional,
+                    conditional=conditional or bool(self._returned) or operation.conditional,
+                    guards=(*self._guards, *self._returned) if conditional or self._returned else (),
                     inside=operation.inside or inside,
                 )
             )
@@ -324,16 +371,35 @@ class _Reader:
     def _constant(self, expression: Node) -> str | None:
         """The string that an EXECUTE expression always gives; None when it depends on anything."""
         query = expression["query"]
-        if "'" not in query and "$" not in query:
+        if "'" not in query and "$" not in query and not self._known:
             return None
+        return self._value(expression)
+
+    def _value(self, expression: Node) -> str | None:
+        """The value of an expression as a string; None when it depends on anything."""
+        tree = self._expression(expression)
+        return None if tree is None else self._string(tree)
+
+    def _expression(self, expression: Node) -> Node | None:
+        """The wrapped tree of an expression without FROM, with variables of known value replaced; None for others."""
         try:
-            tree = _decode(self._library.parse_plpgsql_expression(query.encode(), expression["parseMode"]))
+            tree = _decode(
+                self._library.parse_plpgsql_expression(expression["query"].encode(), expression["parseMode"])
+            )
             select = tree["stmts"][0]["stmt"]["SelectStmt"]
-            if "fromClause" in select or "whereClause" in select:
+            if not select.keys() <= {"targetList", "limitOption", "op"}:
                 return None
             (target,) = select["targetList"]
-            return constant_string(target["ResTarget"]["val"])
+            found: Node = target["ResTarget"]["val"]
         except (GrammarError, TooDeep, RecursionError, KeyError, ValueError, IndexError):
+            return None
+        return bind(found, self._known) if self._known else found
+
+    def _string(self, node: Node) -> str | None:
+        """The string that a wrapped expression always gives; None when it depends on anything."""
+        try:
+            return constant_string(node)
+        except (KeyError, ValueError):
             return None
 
 
@@ -390,5 +456,8 @@ _SPECIAL: Final[dict[str, _Read]] = {
     "PLpgSQL_stmt_forc": _Reader.cursor,
     "PLpgSQL_stmt_commit": _Reader.commit,
     "PLpgSQL_stmt_rollback": _Reader.rollback,
-    **{f"PLpgSQL_stmt_{kind}": _Reader.end_loop for kind in ("loop", "while", "fori", "fors", "foreach_a", "dynfors")},
+    "PLpgSQL_stmt_if": _Reader.decide,
+    "PLpgSQL_stmt_foreach_a": _Reader.each,
+    "PLpgSQL_stmt_fori": _Reader.count,
+    **{f"PLpgSQL_stmt_{kind}": _Reader.end_loop for kind in ("loop", "while", "fors", "dynfors")},
 }

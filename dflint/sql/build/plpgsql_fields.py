@@ -9,14 +9,14 @@ from typing import Final
 _TEXT: Final = """
 block label body exceptions
 assign varno expr=expression
-if cond=expression then_body=body elsif_list=branches else_body=body
+if cond=expression then_body elsif_list else_body
 case t_expr=expression t_varno case_when_list=branches have_else else_stmts=body
 loop label body=body
 while label cond=expression body=body
-fori label var lower=expression upper=expression step=expression reverse body=body
+fori label var lower=expression upper=expression step=expression reverse body
 fors label var query=sql body=body
 forc label var curvar argquery=expression body=body
-foreach_a label varno slice expr=expression body=body
+foreach_a label varno slice expr=expression body
 dynfors label var params=expressions query=dynamic body=body
 exit is_exit label cond=expression
 return expr=expression

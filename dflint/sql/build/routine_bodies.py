@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 import msgspec
 
+from dflint.model.catalog import Routine
+from dflint.model.deferred import Deferred
 from dflint.model.expressions import Type
 from dflint.model.operations.base import Operation
 from dflint.model.operations.data import Select
@@ -19,32 +21,58 @@ from dflint.sql.build.statements import build
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
 
 
-def references(
+def content(
     node: Node,
     body: str | None,
     language: str | None,
     parameters: Sequence[Parameter],
     returns: Type | None,
     library: LibPgQuery,
-) -> Body:
+) -> Deferred[Body]:
     """What the body of an unwrapped ``CreateFunctionStmt`` would do, all ``inside="routine"``.
 
     Args:
         body: its text, None where there is none.
         language: in lower case.
+
+    Raises:
+        Unread: a body of the SQL standard, which is a part of the statement, holds something unknown.
     """
     if "sql_body" in node:
-        return _standard_body(node["sql_body"], library)
+        return Deferred(partial(Body, *_standard_body(node["sql_body"], library)))
     if body is None:
-        return Body((), "the body is not in the migration")
+        return Deferred(partial(Body, (), "the body is not in the migration"))
     if language == "plpgsql":
-        found = read_body(partial(_header, node, parameters, returns), body, library, "routine")
-        return Body(_in_routine(found.operations), found.problem or doubts(found.operations))
+        header = partial(_header, strings(node["funcname"])[-1], "is_procedure" in node, parameters, returns)
+        return Deferred(partial(_plpgsql_body, header, body, library))
     if language == "sql":
+        return Deferred(partial(_sql_body, body, library))
+    return Deferred(partial(Body, (), f"the language {language} is not read"))
+
+
+def _plpgsql_body(header: Callable[[str], str], body: str, library: LibPgQuery) -> Body:
+    found = read_body(header, body, library, "routine")
+    return Body(_in_routine(found.operations), found.problem or doubts(found.operations))
+
+
+def called_body(routine: Routine, given: Mapping[str, str], library: LibPgQuery) -> Body:
+    """What a call of the routine does.
+
+    Args:
+        given: the values of parameters that are constant, as text, by name.
+    """
+    body = routine.body or ""
+    if routine.language == "sql":
         return _sql_body(body, library)
-    return Body((), f"the language {language} is not read")
+    plain = {p.name for p in routine.parameters if p.type.name.name in _PLAIN and not p.type.dimensions}
+    known = {name: value for name, value in given.items() if name in plain}
+    head = partial(_header, routine.name.name, routine.kind == "procedure", routine.parameters, routine.returns)
+    found = read_body(head, body, library, "do", known)
+    return Body(found.operations, found.problem or doubts(found.operations))
 
 
+#: Types whose values print as they are written.
+_PLAIN = frozenset({"text", "varchar", "name", "int2", "int4", "int8", "regclass"})
 #: An empty list of statements is an empty object.
 _EMPTY: Node = {"items": ()}
 
@@ -94,7 +122,7 @@ def _in_routine(built: Sequence[Operation]) -> tuple[Operation, ...]:
     )
 
 
-def _header(node: Node, parameters: Sequence[Parameter], returns: Type | None, row: str) -> str:
+def _header(name: str, is_procedure: bool, parameters: Sequence[Parameter], returns: Type | None, row: str) -> str:
     """CREATE … AS with the routine's and the parameters' names, so that the body's variables resolve.
 
     Types that only a catalog knows become ``row``, the name of a type that is not known or of one that is: PL/pgSQL's
@@ -106,8 +134,8 @@ def _header(node: Node, parameters: Sequence[Parameter], returns: Type | None, r
         if p.mode != "table"
     ]
     # Variables may be written with the routine's name before them.
-    head = f"{quote_identifier(strings(node['funcname'])[-1])}({', '.join(given)})"
-    if "is_procedure" in node:
+    head = f"{quote_identifier(name)}({', '.join(given)})"
+    if is_procedure:
         return f"CREATE PROCEDURE {head} LANGUAGE plpgsql AS "
     table = [f"{quote_identifier(p.name or 'c')} {_shape(p.type, row)}" for p in parameters if p.mode == "table"]
     if table:

@@ -22,6 +22,7 @@ from dflint.model.operations.objects import (
     CreateTrigger,
 )
 from dflint.model.schema import Options, Parameter
+from dflint.sql.build.data import invocation
 from dflint.sql.build.expressions import expression
 from dflint.sql.build.nodes import (
     Node,
@@ -37,7 +38,7 @@ from dflint.sql.build.nodes import (
 from dflint.sql.build.object_names import object_kind, object_with_arguments
 from dflint.sql.build.plpgsql import read_body
 from dflint.sql.build.queries import contents
-from dflint.sql.build.routine_bodies import references
+from dflint.sql.build.routine_bodies import content
 from dflint.sql.libpg_query import GrammarError, LibPgQuery, TooDeep
 
 # --- functions and procedures -----------------------------------------------------------------------------------------
@@ -63,7 +64,6 @@ def create_routine(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     language = attributes.setdefault("language", "sql" if "sql_body" in node else None)
     source = attributes.pop("source")
     body = source[0] if len(source) == 1 else None
-    found = references(node, body, language, parameters, returns, library)
     return [
         CreateRoutine(
             target=qualified(node["funcname"]),
@@ -74,8 +74,7 @@ def create_routine(node: Node, library: LibPgQuery) -> Sequence[Operation]:
             returns_table=any(parameter.mode == "table" for parameter in parameters),
             body=body,
             sql_body="sql_body" in node,
-            references=found.operations,
-            body_understood=not found.problem,
+            content=content(node, body, language, parameters, returns, library),
             inlined=_inlined(node, body, returns, attributes, library),
             **attributes,
         )
@@ -211,7 +210,7 @@ def call(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """CALL; an argument that reads relations or calls functions is a query before it."""
     claim(node, CALL_STMT)
     written = node["funccall"]
-    target = Call(target=qualified(written["funcname"]))
+    target = Call(target=qualified(written["funcname"]), calls=(invocation(written, True),))
     if "args" not in written:
         return [target]
     found = contents({"FuncCall": written})
@@ -273,7 +272,8 @@ def create_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             deferrable=node.get("deferrable", False),
             initially_deferred=node.get("initdeferred", False),
             arguments=tuple(strings(node.get("args", ()))),
-            transition_tables=tuple([_transition(each) for each in node.get("transitionRels", ())]),
+            # The old rows first, as the server lists them.
+            transition_tables=tuple([name for _, name in sorted(map(_transition, node.get("transitionRels", ())))]),
         )
     ]
 
@@ -281,10 +281,11 @@ def create_trigger(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 TRIGGER_TRANSITION = frozenset({"name", "isNew", "isTable"})
 
 
-def _transition(wrapped: Node) -> str:
+def _transition(wrapped: Node) -> tuple[bool, str]:
+    """Whether a transition table holds the new rows, and its name."""
     node = wrapped["TriggerTransition"]
     claim(node, TRIGGER_TRANSITION)
-    return str(node["name"])
+    return "isNew" in node, str(node["name"])
 
 
 CREATE_EVENT_TRIG_STMT = frozenset("trigname eventname whenclause funcname".split())
