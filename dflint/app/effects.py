@@ -11,6 +11,8 @@ import msgspec
 from msgspec.structs import replace
 
 from dflint.app.called import with_called
+from dflint.app.discovery import discover, load_sources
+from dflint.app.loading import load_file
 from dflint.app.request import NEWEST_VERSION
 from dflint.app.snapshot_files import open_snapshot
 from dflint.facts.effects import Facts
@@ -25,6 +27,7 @@ from dflint.model.errors import InputError
 from dflint.model.migration import Runner, Section, Span, Statement
 from dflint.model.session import Session
 from dflint.plugin.manager import Plugins
+from dflint.plugin.sources import MigrationFile
 from dflint.rulebook.compile import Rulebook
 from dflint.sql.libpg_query import load_library
 from dflint.sql.parse import Parser, text_start
@@ -51,18 +54,17 @@ def predict(
     """
     text = SourceText(path, source.encode() if isinstance(source, str) else source)
     section = Section("up", Span(0, len(text.text)))
-    parsed = _parser().parse(text.text, [section])[0]
-    statements = [replace(statement, operations=in_passes(statement.operations)) for statement in parsed]
     fold = Fold(runner=Runner("psql"), version=version, knowledge=known_facts(), catalog=catalog)
-    return list(_effects(fold, text, section, statements, session))
+    return list(_effects(fold, text, [section], session))
 
 
 def predict_file(path: str, snapshot: str | None, *, version: int | None) -> EffectsDocument:
-    """What each statement of a file will do.
+    """What each statement of a file that run forward will do, as its runner sends them.
 
     Args:
         path: of the file; ``-`` is standard input.
-        snapshot: path of the snapshot of what exists before; None: nothing is known.
+        snapshot: path of the snapshot of what exists before; None: what the earlier files of the same folder make,
+            and nothing is known of the rest.
         version: major version of the server; None: that of the snapshot, else the newest known.
 
     Raises:
@@ -74,8 +76,38 @@ def predict_file(path: str, snapshot: str | None, *, version: int | None) -> Eff
     if is_trace(source):
         recorded_effects = tuple(_recorded(source, path, catalog, major))
         return EffectsDocument(schema_version=1, pg_version=major, statements=recorded_effects)
-    statements = predict(source, catalog, version=major, path="<stdin>" if path == "-" else path)
+    if path == "-":
+        statements = predict(source, catalog, version=major, path="<stdin>")
+    else:
+        statements = list(_in_history(path, source, None if snapshot is None else catalog, major))
     return EffectsDocument(schema_version=1, pg_version=major, statements=tuple(statements))
+
+
+def _in_history(path: str, source: bytes, catalog: Catalog | None, version: int) -> Iterator[StatementEffects]:
+    """What the statements of a migration do; without a catalog, after the earlier files of its history."""
+    (history,) = discover((path,), load_sources(Plugins().sources()))
+    (name,) = history.selected
+    earlier = history.files[: history.last_selected] if catalog is None else ()
+    fold = Fold(
+        runner=history.runner,
+        version=version,
+        knowledge=known_facts(),
+        catalog=Catalog(basis="replay") if catalog is None else catalog,
+        from_the_start=catalog is None and len(history.files) > 1,
+        library=_parser().library,
+    )
+    for other in earlier:
+        loaded = load_file(history, other)
+        if loaded.source is None:
+            raise InputError(f"an earlier file of its history cannot be read: {history.path(other)}", file=path)
+        fold.begin_change()
+        parsed = _parser().parse(loaded.source.text, loaded.cut.sections)
+        for _ in fold.file(loaded.source.text, loaded.cut.sections, parsed):
+            pass
+    fold.begin_change()
+    text = SourceText(path, source)
+    migration = MigrationFile(name, text.text, history.place(name), history.runner, text.had_bom)
+    yield from _effects(fold, text, history.source.sections(migration).sections)
 
 
 def _recorded(source: bytes, path: str, catalog: Catalog, version: int) -> Iterator[StatementEffects]:
@@ -83,16 +115,8 @@ def _recorded(source: bytes, path: str, catalog: Catalog, version: int) -> Itera
     from dflint.app.recorded import recorded
 
     text, cut = recorded(path, source)
-    parsed = [
-        [replace(statement, operations=in_passes(statement.operations)) for statement in statements]
-        for statements in _parser().parse(text.text, cut.sections)
-    ]
     fold = Fold(runner=Runner("trace"), version=version, knowledge=known_facts(), catalog=catalog)
-    contexts = fold.file(text.text, cut.sections, parsed)
-    for _, group in groupby(map(_foreseeing, contexts), key=lambda context: context.statement):
-        own = list(group)
-        if own[0].statement.operations:
-            yield statement_effects(own, text.path, span_of(text, own[0].statement))
+    yield from _effects(fold, text, cut.sections)
 
 
 def _content(path: str) -> bytes:
@@ -120,14 +144,19 @@ def schema() -> bytes:
 
 
 def _effects(
-    fold: Fold, text: SourceText, section: Section, statements: Sequence[Statement], session: Session | None
+    fold: Fold, text: SourceText, sections: Sequence[Section], session: Session | None = None
 ) -> Iterator[StatementEffects]:
-    contexts = fold.file(text.text, [section], [statements], session=session)
-    for index, group in groupby(map(_foreseeing, contexts), key=lambda context: context.statement.index):
+    parsed = [
+        [replace(statement, operations=in_passes(statement.operations)) for statement in statements]
+        for statements in _parser().parse(text.text, sections)
+    ]
+    contexts = fold.file(text.text, sections, parsed, session=session)
+    for _, group in groupby(map(_foreseeing, contexts), key=lambda context: id(context.statement)):
         # The effects of an operation are worked out while the catalog is as it finds it; contexts keep theirs.
         own, unread = with_called(group, _parser())
-        if index < len(statements):
-            yield statement_effects(own, text.path, span_of(text, statements[index]), unread)
+        statement = own[0].statement
+        if statement.operations:
+            yield statement_effects(own, text.path, span_of(text, statement), unread)
 
 
 def _foreseeing(context: Context) -> Context:

@@ -58,7 +58,8 @@ def _row(fact: Fact, example: Probe | None) -> str:
     locks = "<br>".join(f"{role}: {mode}" for role, mode in effect.locks.items())
     more = []
     if effect.refused:
-        more.append(f"refused: {effect.refused}")
+        early = "" if fact.phase == "execution" else f" ({fact.phase})"
+        more.append(f"refused: {effect.refused}{early}")
     if effect.transaction != "allowed":
         more.append("no transaction" if effect.transaction == "refused" else "transaction: unknown")
     if effect.waits_for:

@@ -7,7 +7,8 @@ from typing import Any
 
 from dflint.facts import role_steps, subjects
 from dflint.facts.condition import BOOL, NUMBER, TEXT, TEXTS, Condition
-from dflint.facts.dependents import dependents_beside, subject_identities
+from dflint.facts.dependents import dependents_beside, going_together, identities_of, subject_identities
+from dflint.facts.refusal_order import first_refusal
 from dflint.model.catalog import UNKNOWN, CompositeType, Index, Sequence, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.locks import MODES, blocks_reads, blocks_writes
@@ -122,6 +123,14 @@ def target_in_use(context: Context) -> bool:
     column = subjects.column_name(context)
     if subjects.names_existing(context) is not True or (column is not None and subjects.column(context) is None):
         return False
+    if len(context.statement.operations) > 1 and column is None:
+        # In a list the things that go may need each other.
+        going = going_together(context)
+        start = [text for name in sorted(going) for text in identities_of(context.catalog, name)]
+        children = (child for name in going for child in context.catalog.children_of.get(name, ()))
+        if any(child not in going for child in children):
+            return True
+        return dependents_beside(context, start or subject_identities(context), going)
     change = context.foresee()
     going = change.touched if column is None else frozenset[Name]()
     return not change.happens or dependents_beside(context, subject_identities(context), going)
@@ -323,7 +332,8 @@ def effect_transaction(context: Context) -> str | Unknown:
 
 def effect_refused(context: Context) -> str | None:
     """The SQLSTATE of a certain refusal, whatever the transaction; null when there is none."""
-    return context.effect.refused or None
+    refused = first_refusal((context,))
+    return None if refused is None else refused.refused
 
 
 def effect_waits_for(context: Context) -> tuple[str, ...]:

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
+from msgspec.structs import replace
+
 from dflint.facts import subjects
 from dflint.facts.condition import BOOL, Condition
+from dflint.facts.foreign_key_checks import query_width
+from dflint.facts.foreign_key_refusals import base_type
 from dflint.facts.type_change import conversion_cost
-from dflint.model.catalog import UNKNOWN, Index, Sequence, Table, Unknown
+from dflint.model.catalog import UNKNOWN, EnumType, Index, Sequence, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.dependencies import sequences_named
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
-from dflint.model.schema import Column
+from dflint.model.schema import Column, Query
 
 Answer = bool | Unknown
 
@@ -33,12 +39,16 @@ def _table_and_column(context: Context) -> tuple[Table, Column] | Unknown | None
 
 
 def column_fixed_length(context: Context) -> Answer:
-    """The existing column's type is a built-in one of fixed length, which is always stored PLAIN."""
+    """The existing column's type is an enum or a built-in one of fixed length, which is always stored PLAIN."""
     found = _table_and_column(context)
     if found is UNKNOWN or found is None:
         return UNKNOWN if found is UNKNOWN else False
-    kind = found[1].type
-    return kind is not None and not kind.dimensions and kind.name.schema == "pg_catalog" and kind.name.name in _FIXED
+    kind = None if found[1].type is None else base_type(found[1].type, context)
+    if kind is None or kind.dimensions:
+        return False
+    if kind.name.schema == "pg_catalog":
+        return kind.name.name in _FIXED
+    return isinstance(context.catalog.types.get(kind.name), EnumType)
 
 
 def column_parent_not_null(context: Context) -> Answer:
@@ -120,13 +130,40 @@ def type_exists(context: Context) -> Answer:
     return catalog.types.get(name) is not None or catalog.relations.get(name) is not None
 
 
-def column_type_twice(context: Context) -> bool:
-    """ALTER TYPE: another part of the same statement changes the type of the same column."""
-    operation, column = context.operation, subjects.column_name(context)
-    return any(
-        other is not operation and other.kind == operation.kind and getattr(other, "column", None) == column
+def type_of_sequence(context: Context) -> Answer:
+    """The column's type, after ALTER TYPE, is one that a sequence can have."""
+    column, new = subjects.column(context), getattr(context.operation, "type", None)
+    if new is None and isinstance(column, Column):
+        new = column.type
+    if not isinstance(new, Type) or new.reference:
+        return UNKNOWN
+    return not new.dimensions and new.name in {Name("pg_catalog", each) for each in ("int2", "int4", "int8")}
+
+
+def column_type_twice(context: Context) -> Answer:
+    """ALTER TYPE: it changes the type, and a later part of the same statement says ALTER TYPE of the column again."""
+    operation, column, new = context.operation, subjects.column(context), getattr(context.operation, "type", None)
+    again = any(
+        other.clause > operation.clause and other.kind == operation.kind and getattr(other, "column", None) == name
         for other in context.statement.operations
+        if (name := subjects.column_name(context)) is not None
     )
+    if not again or not isinstance(new, Type):
+        return False
+    if not isinstance(column, Column) or column.type is None:
+        return UNKNOWN
+    resolved = context.catalog.resolve_type(new.name, context.session.search_path)
+    return replace(new, name=resolved) != column.type
+
+
+def column_checks_exist(context: Context) -> Answer:
+    """ADD COLUMN: all columns that its CHECKs name are columns of the table, or the new one."""
+    new, table = getattr(context.operation, "column", None), subjects.table(context)
+    if not isinstance(new, Column) or not isinstance(table, Table):
+        return UNKNOWN if table is UNKNOWN else True
+    checks = [each.expression for each in new.constraints if each.kind == "check" and each.expression is not None]
+    found = [table.column(name) for check in checks for name in check.columns() if name != new.name]
+    return False if None in found else UNKNOWN if UNKNOWN in found else True
 
 
 def column_published(context: Context) -> Answer:
@@ -159,6 +196,25 @@ def column_sequence_used(context: Context) -> Answer:
     return False if catalog.closed else UNKNOWN
 
 
+def insert_gives_generated(context: Context) -> Answer:
+    """INSERT … SELECT gives a value for a generated column."""
+    table, query = subjects.table(context), getattr(context.operation, "query", None)
+    if (
+        not isinstance(table, Table)
+        or not isinstance(query, Query)
+        or getattr(context.operation, "source", "") != "query"
+    ):
+        return UNKNOWN if table is UNKNOWN else False
+    given: Iterable[str] = getattr(context.operation, "columns", ())
+    if not given:
+        width = query_width(query, context)
+        if width is None:
+            return UNKNOWN
+        given = [column.name for column in table.columns[:width]]
+    generated = {column.name for column in table.columns if column.generated is not None}
+    return not generated.isdisjoint(given)
+
+
 _CONSTRAINTS = "the constraints of {table}"
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -167,8 +223,11 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("column.differs_in_child", BOOL, column_differs_in_child, "the children of {table}"),
     Condition("column.default_fits", BOOL, column_default_fits, "the default of {table}.{column}"),
     Condition("type.exists", BOOL, type_exists, "what the type {type} is"),
-    Condition("column.type_twice", BOOL, column_type_twice, catalog=False),
+    Condition("type.of_sequence", BOOL, type_of_sequence, "the type of {table}.{column}"),
+    Condition("column.type_twice", BOOL, column_type_twice, "the type of {table}.{column}"),
     Condition("column.sequence_used_beside", BOOL, column_sequence_used, "what uses the sequence of {table}.{column}"),
+    Condition("column.checks_exist", BOOL, column_checks_exist, "the columns of {table}"),
+    Condition("insert.gives_generated", BOOL, insert_gives_generated, "the columns of {target}"),
     Condition("column.published", BOOL, column_published, "the publications of {table}"),
     Condition("default.fits", BOOL, default_fits, "the type of {table}.{column}"),
     Condition("index.column_plain", BOOL, index_column_plain, "the columns of {target}"),

@@ -214,9 +214,10 @@ def column_referenced(context: Context) -> Answer:
 
 
 def column_domain(context: Context) -> Answer:
-    """The new type (ADD COLUMN) is a domain."""
+    """The new type (ADD COLUMN, ALTER TYPE) is a domain."""
     new = getattr(context.operation, "column", None)
-    found = subjects.domain(context, new.type) if isinstance(new, Column) and new.type is not None else None
+    type_ = new.type if isinstance(new, Column) else getattr(context.operation, "type", None)
+    found = None if type_ is None else subjects.domain(context, type_)
     return UNKNOWN if found is UNKNOWN else found is not None
 
 

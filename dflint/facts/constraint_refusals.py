@@ -8,6 +8,7 @@ from dflint.facts.dependents import dependents_beside
 from dflint.facts.foreign_key_refusals import primary_key
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown
 from dflint.model.context import Context
+from dflint.model.expressions import Expr
 from dflint.model.names import Identity, Name
 from dflint.model.schema import Column, Constraint
 
@@ -87,13 +88,27 @@ def constraint_was_no_inherit(context: Context) -> Answer:
     return found.no_inherit if isinstance(found, Constraint) else UNKNOWN if found is UNKNOWN else False
 
 
+def key_name_taken(context: Context) -> Answer:
+    """A new key constraint is given the name of a relation in the table's schema."""
+    constraint, name = getattr(context.operation, "constraint", None), subjects.table_name(context)
+    if not isinstance(constraint, Constraint) or constraint.name is None or not isinstance(name, Name):
+        return UNKNOWN if name is UNKNOWN else False
+    if constraint.using_index is not None:
+        return False
+    found = context.catalog.relation(Name(name.schema, constraint.name))
+    return UNKNOWN if found is UNKNOWN else found is not None
+
+
 def key_virtual(context: Context) -> Answer:
     """The new index or constraint has a virtual generated column."""
     operation, table = context.operation, subjects.table(context)
     if not isinstance(table, Table):
         return UNKNOWN if table is UNKNOWN else False
     constraint = getattr(operation, "constraint", None)
-    columns = [element.column for element in getattr(constraint or operation, "elements", ())]
+    elements = getattr(constraint or operation, "elements", ())
+    expressions = [element.expression for element in elements] + [getattr(constraint or operation, "where", None)]
+    columns = [element.column for element in elements]
+    columns += [name for each in expressions if isinstance(each, Expr) for name in each.columns()]
     columns += constraint.columns if isinstance(constraint, Constraint) else ()
     found = [table.column(column) for column in columns if column is not None]
     return any(isinstance(column, Column) and column.generation == "virtual" for column in found)
@@ -131,6 +146,7 @@ def constraint_needed_beside(context: Context) -> Answer:
 _CONSTRAINTS = "the constraints of {table}"
 
 CONDITIONS: tuple[Condition, ...] = (
+    Condition("key.name_taken", BOOL, key_name_taken, "whether the name is free"),
     Condition("key.virtual", BOOL, key_virtual, "the columns of {table}"),
     Condition("primary_key.nullable", BOOL, primary_key_nullable, "whether the key's columns are NOT NULL"),
     Condition("not_null.needed", BOOL, not_null_needed, _CONSTRAINTS),

@@ -68,9 +68,14 @@ def _pointed_to(context: Context) -> Iterator[Name]:
 
 
 def _had(table: Table, constraint: Constraint) -> bool:
-    """Whether the table has the foreign key already: ATTACH PARTITION adopts one that is alike."""
+    """Whether the table has the foreign key already: one that comes from a parent adopts one that is alike."""
     return any(
-        (each.kind, each.columns, each.references) == (constraint.kind, constraint.columns, constraint.references)
+        each.name == constraint.name
+        or (
+            bool(constraint.inherited)
+            and (each.kind, each.columns, each.references)
+            == (constraint.kind, constraint.columns, constraint.references)
+        )
         for each in table.constraints
     )
 

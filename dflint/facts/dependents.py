@@ -8,9 +8,11 @@ from immutables import Map
 from msgspec import Struct
 
 from dflint.facts import subjects
+from dflint.facts.role_steps import has_file, indexes, partitions, sequences
 from dflint.model.catalog import Catalog, Dependency, Index, Table, View
 from dflint.model.context import Context
 from dflint.model.names import Identity, Name
+from dflint.model.schema import Column
 
 #: Parts of a relation: their identity begins with the relation's name.
 _PARTS = frozenset({"column", "default", "constraint", "fk", "trigger", "rule", "policy"})
@@ -51,6 +53,7 @@ def removed_with(context: Context, start: Iterable[str]) -> Removed:
     catalog, reverse = context.catalog, _REVERSE.of(context.catalog)
     found = Removed(set(), set())
     pending, seen = list(start), set[str]()
+    own = {_relation_of(text) for text in pending if text.partition(":")[0] in _RELATIONS}
     while pending:
         text = pending.pop()
         if text in seen:
@@ -70,9 +73,43 @@ def removed_with(context: Context, start: Iterable[str]) -> Removed:
             else:
                 if kind in _PARTS and relation is not None and _still_has(record.dependent, catalog, relation):
                     found.losing.add(relation)
+                    if kind == "fk" and relation not in own:
+                        found.losing.update(_beside_key(record.dependent, relation, context))
+                    if kind == "trigger":
+                        found.losing.update(_with_copies(record.dependent, relation, catalog))
                 pending.append(record.dependent)
     found.losing -= found.dropped
     return found
+
+
+def _with_copies(text: str, table: Name, catalog: Catalog) -> Iterable[Name]:
+    """The partitions with copies of a trigger: of one that runs for each row all have one."""
+    found, name = catalog.relations.get(table), Identity.parse(text).parts[2]
+    triggers = found.triggers if isinstance(found, Table) else ()
+    copied = any(each.name == name and each.for_each_row for each in triggers)
+    return partitions((table,), catalog) if copied else ()
+
+
+def _beside_key(text: str, table: Name, context: Context) -> Iterator[Name]:
+    """What has triggers of a foreign key, or its copies, beside its table: partitions, and the other side."""
+    catalog, name = context.catalog, Identity.parse(text).parts[2]
+    yield from partitions((table,), catalog)
+    found = catalog.relations.get(table)
+    for key in found.constraints if isinstance(found, Table) else ():
+        if key.name == name and key.references is not None:
+            yield from partitions((key.references,), catalog)
+            # Partitioned tables have such triggers from PostgreSQL 15 on.
+            if context.version >= 15 or has_file(catalog.relations.get(key.references), catalog):
+                yield key.references
+
+
+def going_together(context: Context) -> frozenset[Name]:
+    """What a DROP takes without CASCADE: the relations it lists, their partitions, indexes and owned sequences."""
+    catalog, own = context.catalog, context.operation
+    listed = [each.target for each in context.statement.operations if each.kind == own.kind and each.target is not None]
+    tables = [context.resolve(name) for name in listed]
+    tables += partitions(tables, catalog)
+    return frozenset((*tables, *indexes(tables, catalog), *sequences(tables, catalog)))
 
 
 def dependents_beside(context: Context, start: Iterable[str], going: frozenset[Name]) -> bool:
@@ -209,7 +246,8 @@ def subject_identities(context: Context) -> list[str]:
     """The identities of what a DROP (or DROP COLUMN) names, with its parts."""
     operation, table, column = context.operation, subjects.table_name(context), subjects.column_name(context)
     if operation.kind == "drop_column" and isinstance(table, Name) and column is not None:
-        return [column_identity(table, column)]
+        losing = _losing_column(context, table, column)
+        return [text for each in losing for text in (column_identity(each, column), *_own_keys(context, each, column))]
     if operation.kind in ("drop_function", "drop_procedure", "drop_routine", "drop_aggregate"):
         return routine_identities(context)
     target = subjects.relation_name(context)
@@ -224,6 +262,26 @@ def subject_identities(context: Context) -> list[str]:
     if found is not None and context.operation.target_kind == "extension":
         return [found, *extension_members(context)]
     return [] if found is None else [found]
+
+
+def _own_keys(context: Context, name: Name, column: str) -> Iterator[str]:
+    """The identities of the table's own foreign keys on the column: they go with it, whatever else they refer to."""
+    table = context.catalog.table(name)
+    for key in table.constraints if isinstance(table, Table) else ():
+        if key.kind == "foreign_key" and column in key.columns and key.name is not None:
+            yield str(Identity("fk", (name.schema or "public", name.name, key.name)))
+
+
+def _losing_column(context: Context, table: Name, column: str) -> list[Name]:
+    """The table and those descendants whose column goes with its own: they have it from nowhere else."""
+    found = [table]
+    for name in found if not getattr(context.operation, "only", False) else ():
+        for child in context.catalog.children_of.get(name, ()):
+            below = context.catalog.table(child)
+            own = below.column(column) if isinstance(below, Table) else None
+            if isinstance(own, Column) and own.inherited == 1 and not own.local:
+                found.append(child)
+    return found
 
 
 def extension_members(context: Context) -> list[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from msgspec.structs import replace
 
@@ -11,12 +11,16 @@ from dflint.facts.condition import Condition
 from dflint.facts.placeholders import Placeholders
 from dflint.facts.records import HEAPS, INDEXES, Extent, Fact
 from dflint.facts.roles import relations_of
-from dflint.facts.when import When, compile_when
+from dflint.facts.when import Holds, When, compile_when
 from dflint.model.context import Context
 from dflint.model.effect import Confidence, Effect, RoleLock
 from dflint.model.locks import stronger
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
+
+if TYPE_CHECKING:
+    from dflint.facts.routine_bodies import Bodies
+    from dflint.model.catalog import Routine
 
 _WEAKEST: tuple[Confidence, ...] = ("high", "medium", "low")
 
@@ -24,11 +28,12 @@ _WEAKEST: tuple[Confidence, ...] = ("high", "medium", "low")
 class _Compiled:
     """One fact, ready to be asked."""
 
-    __slots__ = ("effect", "fact", "when")
+    __slots__ = ("effect", "fact", "holds", "when")
 
     def __init__(self, fact: Fact, vocabulary: Mapping[str, Condition]) -> None:
         self.fact = fact
-        self.when: When | None = None if fact.when is None else compile_when(fact.when, vocabulary)
+        self.when: When | None = None if fact.when is None else compile_when(fact.when, vocabulary, fact.code)
+        self.holds: Holds = _always if self.when is None else self.when.holds
         effect = fact.effect
         self.effect = Effect(
             facts=(fact.id,),
@@ -49,6 +54,10 @@ class _Compiled:
         )
 
 
+def _always(_context: Context) -> bool:
+    return True
+
+
 def _happens(extent: Extent) -> bool | None:
     return True if isinstance(extent, tuple) else extent
 
@@ -67,7 +76,8 @@ class Facts:
             for kind in fact.operations:
                 self._by_kind.setdefault(kind, []).append(fact)
         self._tables: dict[tuple[str, int], Callable[[Context], Effect]] = {}
-        self._refusals: dict[tuple[str, int], tuple[_Compiled, ...]] = {}
+        self._bodies: Bodies | None = None
+        self._refusals: dict[tuple[str, int], dict[str, list[_Compiled]]] = {}
 
     def effect(self, operation: Operation, context: Context) -> Effect:
         """The operation's effect: three-valued, the worst case where something is unknown."""
@@ -89,61 +99,94 @@ class Facts:
                 held[name] = lock.mode if before is None else stronger(before, lock.mode)
         return tuple(held.items())
 
-    def refusal(self, context: Context) -> Effect | None:
-        """The first fact by which the server certainly refuses the operation, whatever else it would do."""
+    def named_in_body(self, routine: Routine) -> Sequence[Name]:
+        """The relations that the routine's body names, as written there and as far as it can be read."""
+        if self._bodies is None:
+            from dflint.facts.routine_bodies import Bodies
+
+            self._bodies = Bodies()
+        return self._bodies.named(routine)
+
+    def refusal(self, context: Context, phase: str) -> Effect | None:
+        """The first fact by which the server certainly refuses the operation in that phase, whatever it would do."""
         key = (context.operation.kind, context.version)
         refusals = self._refusals.get(key)
         if refusals is None:
             kind, version = key
-            found = (fact for fact in self._by_kind.get(kind, ()) if fact.refuses and fact.covers(version))
-            refusals = self._refusals[key] = tuple(_Compiled(fact, self._vocabulary) for fact in found)
-        return next((each.effect for each in refusals if each.when is None or each.when.holds(context)), None)
+            refusals = self._refusals[key] = {}
+            for fact in self._by_kind.get(kind, ()):
+                if fact.refuses and fact.covers(version):
+                    refusals.setdefault(fact.phase, []).append(_Compiled(fact, self._vocabulary))
+        found = refusals.get(phase, ())
+        return next((each.effect for each in found if each.holds(context)), None)
 
     def _table(self, kind: str, version: int) -> Callable[[Context], Effect]:
         own = (fact for fact in self._by_kind.get(kind, ()) if not fact.refuses and fact.covers(version))
         facts = [_Compiled(fact, self._vocabulary) for fact in own]
         alternatives = tuple(fact for fact in facts if not fact.fact.adds)
         additions = tuple(fact for fact in facts if fact.fact.adds)
+        nothing_known = Effect(
+            confidence="low", rewrite=None, scan=None, index_rebuild=None, unknown=(f"what {kind} does",)
+        )
         if not alternatives:
-            nothing_known = Effect(
-                confidence="low", rewrite=None, scan=None, index_rebuild=None, unknown=(f"what {kind} does",)
-            )
             return lambda _context: nothing_known
         if len(alternatives) == 1 and alternatives[0].when is None and not additions:
             only = alternatives[0].effect
             return lambda _context: only
-        return lambda context: _with_additions(_decided(alternatives, kind, context), additions, context)
+        return _Choice(alternatives, additions, nothing_known).effect
 
 
-def _decided(alternatives: tuple[_Compiled, ...], kind: str, context: Context) -> Effect:
-    """The first alternative that certainly holds; the worst of all that may where an earlier one is unknown."""
-    possible: list[_Compiled] = []
-    unknown: list[Condition] = []
-    for fact in alternatives:
-        holds = True if fact.when is None else fact.when.holds(context)
-        if holds is False:
-            continue
-        possible.append(fact)
-        if holds:
-            break
-        assert fact.when is not None
-        unknown.extend(fact.when.unknown(context))
-    else:
-        if not possible:
-            return Effect(confidence="low", rewrite=None, scan=None, index_rebuild=None, unknown=(f"what {kind} does",))
-    effect = possible[0].effect if len(possible) == 1 else _worst([fact.effect for fact in possible])
-    return _explained(effect, unknown, context) if unknown and len(possible) > 1 else effect
+class _Choice:
+    """The facts of one kind: alternatives, of which one is taken, and what comes on top.
 
+    There are few ways in which they hold, whatever the operations, so each way's effect is made once.
+    """
 
-def _with_additions(effect: Effect, additions: tuple[_Compiled, ...], context: Context) -> Effect:
-    for fact in additions:
-        holds = True if fact.when is None else fact.when.holds(context)
-        if holds is False:
-            continue
-        effect = _added(effect, fact.effect, certain=holds is True)
-        if holds is None and fact.when is not None:
-            effect = _explained(effect, fact.when.unknown(context), context)
-    return effect
+    def __init__(
+        self, alternatives: tuple[_Compiled, ...], additions: tuple[_Compiled, ...], nothing_known: Effect
+    ) -> None:
+        self._alternatives = [(index, fact, fact.holds) for index, fact in enumerate(alternatives)]
+        self._additions = [(index, fact, fact.holds) for index, fact in enumerate(additions, len(alternatives))]
+        self._nothing_known = nothing_known
+        self._made: dict[tuple[tuple[int, bool | None], ...], Effect] = {}
+
+    def effect(self, context: Context) -> Effect:
+        """The effect of the context's operation."""
+        way: list[tuple[int, bool | None]] = []
+        unknown: list[_Compiled] = []
+        for index, fact, test in self._alternatives:
+            holds = test(context)
+            if holds is not False:
+                way.append((index, holds))
+                if holds:
+                    break
+                unknown.append(fact)
+        if len(way) < 2:
+            # Where all others are ruled out, it is this one.
+            unknown.clear()
+        for index, fact, test in self._additions:
+            holds = test(context)
+            if holds is not False:
+                way.append((index, holds))
+                if holds is None:
+                    unknown.append(fact)
+        key = tuple(way)
+        effect = self._made.get(key)
+        if effect is None:
+            effect = self._made[key] = self._make(key)
+        return _explained(effect, unknown, context) if unknown else effect
+
+    def _make(self, way: Iterable[tuple[int, bool | None]]) -> Effect:
+        """The first alternative that certainly holds, the worst of all that may where an earlier one is unknown, and
+        the additions.
+        """
+        holds = dict(way)
+        possible = [fact.effect for index, fact, _ in self._alternatives if index in holds]
+        effect = possible[0] if len(possible) == 1 else _worst(possible) if possible else self._nothing_known
+        for index, fact, _ in self._additions:
+            if index in holds:
+                effect = _added(effect, fact.effect, certain=holds[index] is True)
+        return effect
 
 
 def _worst(effects: list[Effect]) -> Effect:
@@ -230,8 +273,10 @@ def _transaction(effect: Effect, more: Effect, certain: bool) -> Literal["allowe
     return more.transaction if certain else "unknown"
 
 
-def _explained(effect: Effect, conditions: Iterable[Condition], context: Context) -> Effect:
+def _explained(effect: Effect, unknown: Iterable[_Compiled], context: Context) -> Effect:
     spell = Placeholders(context)
     reasons = dict.fromkeys(effect.unknown)
-    reasons.update(dict.fromkeys(spell.format(condition.missing) for condition in conditions))
+    for fact in unknown:
+        assert fact.when is not None
+        reasons.update(dict.fromkeys(spell.format(condition.missing) for condition in fact.when.unknown(context)))
     return replace(effect, unknown=tuple(reason for reason in reasons if reason))

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
 
 from dflint.facts.condition import Condition
 from dflint.facts.fields import Field, Reader, flag, integer, mapping, one_of, some_texts, text, texts
 from dflint.facts.kinds import Kinds
-from dflint.facts.records import SCHEMA, Fact, FactEffect
+from dflint.facts.records import SCHEMA, Fact, FactEffect, Phase
 from dflint.facts.roles import unknown_part
 from dflint.facts.when_verification import WhenVerifier
 from dflint.facts.yaml_loader import Document, Path
@@ -36,6 +36,7 @@ _FACT_FIELDS: Mapping[str, Field] = {
     "adds": Field(flag),
     "effect": Field(lambda value: None if isinstance(value, dict) else "a mapping", required=True),
     "confidence": Field(one_of("high", "medium", "low")),
+    "phase": Field(one_of(*get_args(Phase))),
     "note": Field(text),
 }
 _EFFECT_FIELDS: Mapping[str, Field] = {
@@ -93,7 +94,14 @@ class FactReader:
         if len(self._problems) > before:
             return None
         good.update(operations=kinds, effect=effect, place=place)
-        return Fact(**good)
+        fact = Fact(**good)
+        if "phase" in good and not effect.refused:
+            reader.problem((*path, "phase"), "only a refusal has a phase")
+            return None
+        if effect.refused and (effect != FactEffect(refused=effect.refused) or fact.adds):
+            reader.problem((*path, "effect"), "a refusal has no other effect")
+            return None
+        return fact
 
     def _effect(self, reader: Reader, path: Path, raw: Any) -> FactEffect:
         good = reader.mapping(path, raw, _EFFECT_FIELDS, "an effect")

@@ -16,10 +16,9 @@ from dflint.model.schema import Query
 def default_sequences(context: Context) -> Iterable[Name]:
     """Sequences that defaults of the columns an INSERT leaves out take a value from"""
     operation, name, table = context.operation, subjects.table_name(context), subjects.table(context)
-    written = getattr(operation, "columns", ())
-    everything = operation.kind == "insert" and not written and getattr(operation, "source", "") != "default"
-    if not isinstance(name, Name) or not isinstance(table, Table) or operation.kind != "insert" or everything:
+    if not isinstance(name, Name) or not isinstance(table, Table) or operation.kind != "insert":
         return ()
+    written = set(_given(context, table))
     left_out = [column for column in table.columns if column.name not in written]
     found = {each for column in left_out if column.default is not None for each in sequences_named(column.default)}
     identities = {column.name for column in left_out if column.identity}
@@ -28,6 +27,33 @@ def default_sequences(context: Context) -> Iterable[Name]:
         if isinstance(owned, Sequence) and owned.owner_column in identities:
             found.add(each)
     return found
+
+
+def _given(context: Context, table: Table) -> Iterable[str]:
+    """The columns that an INSERT gives values for; where neither it nor the catalog tells, all of them."""
+    operation = context.operation
+    columns: Iterable[str] = getattr(operation, "columns", ())
+    if columns or getattr(operation, "source", "") == "default":
+        return columns
+    query = getattr(operation, "query", None)
+    width = getattr(operation, "width", 0) or (query_width(query, context) if isinstance(query, Query) else None)
+    return [column.name for column in table.columns[:width]]
+
+
+def query_width(query: Query, context: Context) -> int | None:
+    """How many columns a query gives; None where that cannot be told."""
+    count = 0
+    for name, source in query.columns:
+        if name != "*":
+            count += 1
+            continue
+        whole = source if source is not None else query.reads[0] if len(query.reads) == 1 else None
+        found = None if whole is None else context.relation(whole)
+        columns = getattr(found, "columns", None)
+        if columns is None or (isinstance(found, Table) and not found.complete):
+            return None
+        count += len(columns)
+    return count or None
 
 
 def queried(context: Context) -> Iterable[Name]:
@@ -109,11 +135,8 @@ def checked_keys(context: Context) -> Iterable[Name]:
     if operation.kind == "update":
         written = set(getattr(operation, "assigned", ()))
     else:
-        names = getattr(operation, "columns", ())
         given = {column.name for column in table.columns if column.default is not None or column.identity}
-        written = given | set(names) if names or getattr(operation, "source", "") == "default" else set()
-        if not names and getattr(operation, "source", "") != "default":
-            written = {column.name for column in table.columns}
+        written = given | set(_given(context, table))
     keys = (constraint for constraint in table.constraints if constraint.references is not None and constraint.enforced)
     wanted = any if operation.kind == "update" else all
     return dict.fromkeys(

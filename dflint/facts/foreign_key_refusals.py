@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from dflint.facts import subjects
+from msgspec.structs import replace
+
+from dflint.facts import role_steps, subjects
 from dflint.facts.condition import BOOL, Condition
-from dflint.model.catalog import UNKNOWN, Index, Table, Unknown, View
+from dflint.model.catalog import UNKNOWN, Domain, EnumType, Index, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.expressions import Type
 from dflint.model.names import Name
@@ -24,6 +26,19 @@ _FAMILIES = (
     frozenset({"bit", "varbit"}),
     *(frozenset({each}) for each in ("uuid", "bool", "bytea", "jsonb", "money", "macaddr", "macaddr8")),
 )
+_INTEGERS = frozenset({"int2", "int4", "int8"})
+#: Type of the referencing column -> types of the same family that it cannot refer to: they are narrower, and only
+#: comparisons among integers, among floats and among dates go both ways.
+_NARROWER = {
+    "numeric": _INTEGERS | {"oid"},
+    "float4": _INTEGERS | {"oid", "numeric"},
+    "float8": _INTEGERS | {"oid", "numeric"},
+    "oid": _INTEGERS | {"numeric", "float4", "float8"},
+    "timetz": frozenset({"time", "interval"}),
+    "interval": frozenset({"time", "timetz"}),
+}
+#: Domains may stand on domains, but not for ever.
+_DEEPEST = 32
 
 
 def _keys(context: Context) -> Iterable[Constraint]:
@@ -40,13 +55,20 @@ def _keys(context: Context) -> Iterable[Constraint]:
             yield constraint
 
 
+def _makes_keys(context: Context) -> bool:
+    """Whether a new column is a key itself."""
+    new = getattr(context.operation, "column", None)
+    return isinstance(new, Column) and any(each.kind in ("primary_key", "unique") for each in new.constraints)
+
+
 def _of_keys(test: Callable[[Context, Constraint, Table], Answer]) -> Callable[[Context], Answer]:
     def answer(context: Context) -> Answer:
         answers: list[Answer] = []
         for key in _keys(context):
             name = context.resolve(key.references) if key.references is not None else None
-            # A table that refers to itself while it is made or changed has what the statement gives it.
-            if name is None or name == subjects.relation_name(context):
+            # A table that refers to itself while it is made has what the statement gives it.
+            making = context.operation.kind == "create_table" or _makes_keys(context)
+            if name is None or (making and name == subjects.relation_name(context)):
                 continue
             found = context.catalog.table(name)
             if isinstance(found, Table):
@@ -97,7 +119,8 @@ def key_types_differ(context: Context) -> Answer:
         columns = key.columns or ((new.name,) if isinstance(new, Column) else ())
         for mine, theirs in zip(columns, referenced, strict=False):
             own, other = _type_of(context, mine), table.column(theirs)
-            if own is not None and isinstance(other, Column) and other.type is not None and _strange(own, other.type):
+            theirs_type = other.type if isinstance(other, Column) else None
+            if own is not None and theirs_type is not None and _strange(own, theirs_type, context):
                 return True
         return False
 
@@ -118,11 +141,40 @@ def _type_of(context: Context, column: str) -> Type | None:
     return found.type if isinstance(found, Column) else None
 
 
-def _strange(one: Type, other: Type) -> bool:
-    if one.name.schema != "pg_catalog" or other.name.schema != "pg_catalog" or one.dimensions or other.dimensions:
+def _strange(referencing: Type, referenced: Type, context: Context) -> bool:
+    """Whether there certainly is no comparison by which one can refer to the other."""
+    one, other = (base_type(each, context) for each in (referencing, referenced))
+    if one.dimensions or other.dimensions:
+        return bool(one.dimensions) != bool(other.dimensions)
+    enums = [isinstance(context.catalog.types.get(each.name), EnumType) for each in (one, other)]
+    if any(enums):
+        return one.name != other.name
+    if one.name.schema != "pg_catalog" or other.name.schema != "pg_catalog":
         return False
     families = [[family for family in _FAMILIES if each.name.name in family] for each in (one, other)]
-    return bool(families[0]) and bool(families[1]) and families[0] != families[1]
+    across = bool(families[0]) and bool(families[1]) and families[0] != families[1]
+    return across or other.name.name in _NARROWER.get(one.name.name, ())
+
+
+def base_type(type_: Type, context: Context) -> Type:
+    """What a domain stands on, at the end; other types as they are, with their names resolved."""
+    for _ in range(_DEEPEST):
+        name = type_.name
+        if name.schema != "pg_catalog":
+            name = context.catalog.resolve_type(name, context.session.search_path)
+        found = context.catalog.types.get(name)
+        if type_.dimensions or not isinstance(found, Domain):
+            return replace(type_, name=name)
+        type_ = found.type
+    return type_
+
+
+def key_to_own_partition(context: Context) -> Answer:
+    """A new foreign key of a partitioned table refers to one of its partitions."""
+    own = subjects.table_name(context)
+    if not isinstance(own, Name):
+        return UNKNOWN if own is UNKNOWN else False
+    return not set(role_steps.partitions((own,), context.catalog)).isdisjoint(subjects.referenced_names(context))
 
 
 def key_persistence(context: Context) -> Answer:
@@ -146,31 +198,21 @@ def column_keys_fit(context: Context) -> Answer:
     new = getattr(context.operation, "type", None)
     if not isinstance(name, Name) or column is None or not isinstance(new, Type):
         return True
-    pairs = [*_own_pairs(context, name), *_pairs_to(context, name)]
-    return not any(mine == column and theirs is not None and _strange(new, theirs) for mine, theirs in pairs)
-
-
-def _own_pairs(context: Context, name: Name) -> Iterable[tuple[str, Type | None]]:
-    """The columns of the table's foreign keys, with the types they refer to."""
-    table = context.catalog.table(name)
-    for key in table.constraints if isinstance(table, Table) else ():
-        other = None if key.references is None or key.references == name else context.catalog.table(key.references)
-        if isinstance(other, Table):
+    own, catalog = context.catalog.table(name), context.catalog
+    changed = {(name, column): new}
+    tables = [own, *(catalog.relations.get(user) for user in catalog.dependents_of.get(name, ()) if user != name)]
+    for table in tables:
+        for key in table.constraints if isinstance(table, Table) else ():
+            other = None if key.references is None else catalog.table(key.references)
+            if not isinstance(table, Table) or not isinstance(other, Table) or name not in (table.name, other.name):
+                continue
             for mine, theirs in zip(key.columns, key.referenced_columns or primary_key(other), strict=False):
-                yield mine, _type_in(other, theirs)
-
-
-def _pairs_to(context: Context, name: Name) -> Iterable[tuple[str, Type | None]]:
-    """The columns of the table that other tables' foreign keys refer to, with the types that do."""
-    table = context.catalog.table(name)
-    for user in context.catalog.dependents_of.get(name, ()):
-        other = context.catalog.relations.get(user)
-        if not isinstance(other, Table) or not isinstance(table, Table) or user == name:
-            continue
-        for key in other.constraints:
-            if key.references == name:
-                for theirs, mine in zip(key.columns, key.referenced_columns or primary_key(table), strict=False):
-                    yield mine, _type_in(other, theirs)
+                sides = ((table, mine), (other, theirs))
+                types = [changed.get((each.name, part)) or _type_in(each, part) for each, part in sides]
+                touched = any((each.name, part) in changed for each, part in sides)
+                if touched and types[0] and types[1] and _strange(types[0], types[1], context):
+                    return False
+    return True
 
 
 def _type_in(table: Table, column: str) -> Type | None:
@@ -186,5 +228,6 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("referenced.no_table", BOOL, key_references_no_table, _REFERENCED),
     Condition("referenced.without_unique", BOOL, key_without_unique, _REFERENCED),
     Condition("referenced.types_differ", BOOL, key_types_differ, _REFERENCED),
+    Condition("referenced.own_partition", BOOL, key_to_own_partition, "the partitions of {table}"),
     Condition("referenced.persistence_differs", BOOL, key_persistence, _REFERENCED),
 )

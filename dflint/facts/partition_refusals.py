@@ -23,6 +23,15 @@ def _partition(context: Context) -> Table | Unknown | None:
     return None if name is None else context.table(name)
 
 
+def bound_of_key(context: Context) -> Answer:
+    """The new partition's bound is of the kind of the partition key; HASH has no default partition."""
+    bound, parent = getattr(context.operation, "bound", None), _parent(context)
+    if not isinstance(bound, PartitionBound) or not isinstance(parent, Table) or parent.partition_by is None:
+        return UNKNOWN if parent is UNKNOWN else True
+    kind = parent.partition_by.strategy
+    return kind != "hash" if bound.kind == "default" else bound.kind == kind
+
+
 def partition_overlaps(context: Context) -> Answer:
     """The new partition's bound overlaps that of another one (one key column, RANGE or LIST of constants)."""
     bound, parent = getattr(context.operation, "bound", None), _parent(context)
@@ -73,6 +82,15 @@ def partition_taken(context: Context) -> Answer:
     return bool(child.parents) if isinstance(child, Table) else UNKNOWN if child is UNKNOWN else False
 
 
+def target_refers_to_partitioned(context: Context) -> Answer:
+    """DETACH PARTITION: a foreign key of the target refers to a partitioned table."""
+    table = _parent(context)
+    if not isinstance(table, Table):
+        return UNKNOWN if table is UNKNOWN else False
+    found = (context.catalog.table(key.references) for key in table.constraints if key.references is not None)
+    return any(isinstance(each, Table) and each.partition_by is not None for each in found)
+
+
 def partition_own(context: Context) -> Answer:
     """DETACH PARTITION: the table is a partition of the target."""
     parent, child = _parent(context), _partition(context)
@@ -101,9 +119,13 @@ def _pending(context: Context, name: Name) -> bool:
 
 
 CONDITIONS: tuple[Condition, ...] = (
+    Condition("bound.of_key", BOOL, bound_of_key, "the partition key of {parent}"),
     Condition("partition.overlaps", BOOL, partition_overlaps, "the bounds of the partitions of {parent}"),
     Condition("partition.fits", BOOL, partition_fits, "the columns of {target} and {partition}"),
     Condition("partition.taken", BOOL, partition_taken, "whether {partition} is a partition"),
+    Condition(
+        "target.refers_to_partitioned", BOOL, target_refers_to_partitioned, "what the foreign keys of {target} refer to"
+    ),
     Condition("partition.own", BOOL, partition_own, "whether {partition} is a partition of {target}"),
     Condition("partition.pending", BOOL, partition_pending, "whether {partition} is being detached"),
     Condition("partition.another_pending", BOOL, partition_another_pending, "whether a partition is being detached"),

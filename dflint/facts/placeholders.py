@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Mapping
+from functools import lru_cache
 from typing import Any
 
 from dflint.facts import subjects
@@ -32,17 +33,37 @@ class Placeholders:
         """The template with its placeholders filled."""
         if "{" not in template and "}" not in template:
             return template
-        return _PLACEHOLDER.sub(self._replace, template)
+        return "".join([piece if fill is None else self._filled(piece, fill) for piece, fill in _pieces(template)])
 
-    def _replace(self, match: re.Match[str]) -> str:
-        name = match[1]
-        if name is None:
-            return match[0][0]
-        if name in self._values:
-            return self._values[name]
-        fill = _FILLERS.get(name)
-        value = reader(name)(self._context.operation) if fill is None else fill(self._context)
-        return _text(value) or ABSENT
+    def _filled(self, name: str, fill: _Fill) -> str:
+        given = self._values.get(name)
+        return (_text(fill(self._context)) or ABSENT) if given is None else given
+
+
+_Fill = Callable[[Context], Any]
+
+
+@lru_cache(maxsize=2_000)
+def _pieces(template: str) -> tuple[tuple[str, _Fill | None], ...]:
+    """The texts and placeholders that a template consists of; a placeholder has a function that fills it."""
+    pieces: list[tuple[str, _Fill | None]] = []
+    end = 0
+    for found in _PLACEHOLDER.finditer(template):
+        name = found[1]
+        pieces.append((template[end : found.start()] + ("" if name is not None else found[0][0]), None))
+        if name is not None:
+            pieces.append((name, _FILLERS.get(name) or _own(name)))
+        end = found.end()
+    return (*pieces, (template[end:], None))
+
+
+def _own(path: str) -> _Fill:
+    """What fills a placeholder that is a field of the operation."""
+
+    def fill(context: Context) -> Any:
+        return reader(path)(context.operation)
+
+    return fill
 
 
 def used(template: str) -> list[str]:

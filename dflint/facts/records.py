@@ -20,6 +20,13 @@ HEAPS = ("family",)
 INDEXES = ("family.indexes",)
 
 
+#: When the server comes to look at what a refusal is about, first to last. `text`: the statement alone. `lookup`: what
+#: it names, and of what kind that is. `preparation`: each part of an ALTER TABLE, in the order of the text, before any
+#: is carried out. `execution`: when the part's turn comes. `constraints`: when the constraints are added that were
+#: written with a column. `end`: when all parts are done.
+Phase = Literal["text", "lookup", "preparation", "execution", "constraints", "end"]
+
+
 class FactEffect(Struct, frozen=True, omit_defaults=True):
     """The effect of one statement form; see `dflint.model.effect.Effect`.
 
@@ -47,8 +54,10 @@ class Fact(Struct, frozen=True, omit_defaults=True):
         since, until: server majors; ``until`` None means up to the newest.
         when: verified conditions, None for always.
         adds: comes on top of the alternative taken, instead of being one.
+        phase: of a refusal: when the server looks. Within a phase the order of the facts is the server's.
         note: the reason, or where it was seen.
         place: file and line.
+        code: ``when``, compiled, if it was kept.
     """
 
     id: str
@@ -59,13 +68,15 @@ class Fact(Struct, frozen=True, omit_defaults=True):
     when: dict[str, Any] | None = None
     adds: bool = False
     confidence: Confidence = "high"
+    phase: Phase = "execution"
     note: str = ""
     place: str = ""
+    code: bytes = b""
 
     @property
     def refuses(self) -> bool:
-        """Whether all it says is that the server refuses the statement: it is then no alternative to other facts."""
-        return bool(self.effect.refused) and self.effect == FactEffect(refused=self.effect.refused)
+        """Whether it says that the server refuses the statement: it is then no alternative to other facts."""
+        return bool(self.effect.refused)
 
     def covers(self, version: int) -> bool:
         """Whether it is about that server major."""

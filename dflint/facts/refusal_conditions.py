@@ -352,6 +352,14 @@ def persistence_mixed_keys(context: Context) -> Answer:
     return any(isinstance(each := context.catalog.table(name), Table) and each.persistence == wanted for name in others)
 
 
+def persistence_set_before(context: Context) -> bool:
+    """SET LOGGED or UNLOGGED: an earlier part of the same statement says one of them."""
+    own = context.operation.clause
+    return any(
+        each.kind in ("set_logged", "set_unlogged") and each.clause < own for each in context.statement.operations
+    )
+
+
 CONDITIONS: tuple[Condition, ...] = (
     Condition("new_name.taken", BOOL, new_name_taken, "whether the new name is free"),
     Condition("schema.exists", BOOL, schema_exists, "whether the schema exists"),
@@ -380,5 +388,6 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("cluster.marked", BOOL, cluster_marked, "whether an index of {table} is marked"),
     Condition("cluster.index_fits", BOOL, cluster_index_fits, "what the index {index} is"),
     Condition("persistence.mixed_keys", BOOL, persistence_mixed_keys, "the foreign keys of {table}"),
+    Condition("persistence.set_before", BOOL, persistence_set_before, catalog=False),
     Condition("constraint.comes_from_parent", BOOL, constraint_inherited, "whether constraint {name} is inherited"),
 )

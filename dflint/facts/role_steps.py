@@ -130,6 +130,17 @@ def own_referenced(names: Names, catalog: Catalog) -> Names:
                 yield constraint.references
 
 
+def key_owners(names: Names, catalog: Catalog) -> Names:
+    """The tables whose own foreign keys, not those from a parent, refer to them, or to what they are partitions of"""
+    own = tuple(names)
+    for name in (*own, *partition_ancestors(own, catalog)):
+        for other, relation in dependents(name, catalog):
+            if isinstance(relation, Table) and any(
+                key.references == name and not key.inherited for key in relation.constraints
+            ):
+                yield other
+
+
 def referencing(names: Names, catalog: Catalog) -> Names:
     """The tables with foreign keys to them, or to what they are partitions of"""
     own = tuple(names)
@@ -156,18 +167,35 @@ def views(names: Names, catalog: Catalog) -> Names:
 
 def behind(names: Names, catalog: Catalog) -> Names:
     """they, what views among them read at every depth, and all children"""
-    pending, seen = list(names), dict[Name, None]()
+    return _behind(((name, False) for name in names), catalog)
+
+
+def viewed(names: Names, catalog: Catalog) -> Names:
+    """What the queries of views and materialized views read, views at every depth, and all children"""
+    return _behind(_reading(catalog.relations.get(name) for name in names), catalog)
+
+
+def _behind(named: Iterable[tuple[Name, bool]], catalog: Catalog) -> Names:
+    """The same for names that are read with ONLY or not."""
+    pending, seen, whole = list(named), dict[Name, None](), set[Name]()
     while pending:
-        name = pending.pop()
-        if name in seen:
-            continue
+        name, only = pending.pop()
         seen[name] = None
+        if only or name in whole:
+            continue
+        whole.add(name)
         relation = catalog.relations.get(name)
         if isinstance(relation, View) and not relation.materialized:
-            pending.extend(relation.query.reads)
+            pending.extend(_reading((relation,)))
         else:
-            pending.extend(catalog.children_of.get(name, ()))
+            pending.extend((child, False) for child in catalog.children_of.get(name, ()))
     return seen
+
+
+def _reading(views: Iterable[Relation | None]) -> Iterator[tuple[Name, bool]]:
+    for view in views:
+        if isinstance(view, View):
+            yield from ((name, name in view.query.only) for name in view.query.reads)
 
 
 def planned(names: Names, catalog: Catalog, version: int) -> Names:
@@ -175,6 +203,11 @@ def planned(names: Names, catalog: Catalog, version: int) -> Names:
     partitioned tables from PostgreSQL 16 on)
     """
     return with_indexes(behind(names, catalog), catalog, version)
+
+
+def viewing(names: Names, catalog: Catalog, version: int) -> Names:
+    """All that planning the queries of views and materialized views locks, as for `planned`"""
+    return with_indexes(viewed(names, catalog), catalog, version)
 
 
 def checked(names: Names, catalog: Catalog, version: int) -> Names:
@@ -237,13 +270,19 @@ STEPS: Mapping[str, Step] = {
         sequences,
         referenced,
         referencing,
+        key_owners,
         views,
         reads,
         own_referenced,
         behind,
+        viewed,
         stored,
     )
 }
 
 #: Steps that are not the same in every version.
-PLANNING: Mapping[str, Callable[[Names, Catalog, int], Names]] = {"planned": planned, "checked": checked}
+PLANNING: Mapping[str, Callable[[Names, Catalog, int], Names]] = {
+    "planned": planned,
+    "viewing": viewing,
+    "checked": checked,
+}

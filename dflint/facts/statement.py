@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 
 from msgspec import Struct
 
+from dflint.facts.outside_knowledge import outside_knowledge
+from dflint.facts.refusal_order import first_refusal
 from dflint.facts.role_steps import has_file
 from dflint.facts.roles import relations_of
 from dflint.facts.subjects import names_existing, relation_name
 from dflint.model.catalog import UNKNOWN, Catalog, Index, Relation, Table, View
 from dflint.model.catalog import Sequence as SequenceRelation
 from dflint.model.context import Context
-from dflint.model.effect import Conflicts, Effect, FactUse, Refusal, SqlSpan, StatementEffects, TransactionUse
+from dflint.model.effect import Conflicts, Effect, FactUse, Refusal, RoleLock, SqlSpan, StatementEffects, TransactionUse
 from dflint.model.locks import blocks_reads, blocks_writes, stronger
 from dflint.model.names import Identity, Name
 from dflint.model.operations.base import Opaque
+from dflint.model.operations.tables import AlterTableOperation
 
 
 def statement_effects(
@@ -31,10 +35,15 @@ def statement_effects(
         unread: what else it does that could not be read, in words for users.
     """
     before = contexts[0].catalog if contexts else Catalog()
-    found = _Found(before)
+    modes = [mode for context in contexts if (mode := context.effect.lock("target")) is not None]
+    found = _Found(before, reduce(stronger, modes) if modes else None)
+    if _transaction_forbidden(contexts):
+        found.refusal = Refusal("25001", f"it cannot run in a transaction: {contexts[0].transaction.reason}")
+    elif (refused := first_refusal(contexts)) is not None:
+        found.refuse(refused)
     for context in contexts:
         found.add(context)
-    found.unknown.update(dict.fromkeys(unread))
+    found.unknown.update(dict.fromkeys((*unread, *outside_knowledge(contexts, found.locks))))
     locks = dict(sorted(found.locks.items()))
     return StatementEffects(
         file=file,
@@ -66,10 +75,20 @@ def statement_effects(
 Wanted = Callable[[Relation, Catalog], bool]
 
 
+#: Roles of relations that ALTER TABLE opens in the mode of its lock on the table.
+_OPENED = frozenset({"children", "partitions", "index"})
+
+
 class _Found(Struct):
-    """What the operations so far do."""
+    """What the operations so far do.
+
+    Attributes:
+        before: the catalog before the statement.
+        together: the strongest mode in which a part of the statement locks its target.
+    """
 
     before: Catalog
+    together: str | None = None
     locks: dict[str, str] = {}
     rewrites: set[str] = set()
     scans: set[str] = set()
@@ -86,23 +105,18 @@ class _Found(Struct):
         """Add one operation."""
         if self._gone_already(context):
             return
-        if self.refusal is None and (refused := context.knowledge.refusal(context)) is not None:
-            self._refuse(refused)
         effect = context.effect
         if _does_nothing(context):
             self.transaction = effect.transaction if self.transaction != "refused" else self.transaction
             return
         for lock in effect.locks:
+            mode = self._mode(lock, effect, context)
             for identity in self._identities(lock.role, context):
                 held = self.locks.get(identity)
-                self.locks[identity] = lock.mode if held is None else stronger(held, lock.mode)
+                self.locks[identity] = mode if held is None else stronger(held, mode)
         self._add_files(effect, context)
         if effect.transaction != "allowed" and self.transaction != "refused":
             self.transaction = effect.transaction
-        if effect.refused and self.refusal is None:
-            self._refuse(effect)
-        if effect.transaction == "refused" and context.transaction.open and self.refusal is None:
-            self.refusal = Refusal("25001", f"it cannot run in a transaction: {context.transaction.reason}")
         self.waits_for.update(effect.waits_for)
         self.leftover = self.leftover or effect.leftover_on_timeout or None
         for fact in effect.facts:
@@ -110,6 +124,13 @@ class _Found(Struct):
         self.unknown.update(dict.fromkeys(effect.unknown))
         self._doubt(context)
         self.invalidates_prepared = self.invalidates_prepared or effect.invalidates_prepared
+
+    def _mode(self, lock: RoleLock, effect: Effect, context: Context) -> str:
+        """The mode of a lock. ALTER TABLE settles one for all its parts, and opens in it whatever they go on to."""
+        together = self.together if isinstance(context.operation, AlterTableOperation) else None
+        if together is None or lock.role not in _OPENED or lock.mode != effect.lock("target"):
+            return lock.mode
+        return stronger(lock.mode, together)
 
     def _gone_already(self, context: Context) -> bool:
         """Whether an earlier name of the same DROP list has taken this one with it."""
@@ -119,7 +140,8 @@ class _Found(Struct):
         name = before.resolve(operation.target, context.session.search_path)
         return before.relations.get(name) is not None and context.catalog.relations.get(name) is None
 
-    def _refuse(self, effect: Effect) -> None:
+    def refuse(self, effect: Effect) -> None:
+        """Note that the server refuses the statement."""
         self.refusal = Refusal(effect.refused, effect.note or "PostgreSQL does not allow this")
         for fact in effect.facts:
             self.facts[fact] = FactUse(fact, effect.confidence)
@@ -174,6 +196,14 @@ class _Found(Struct):
                 found = identity_of(name, relation if relation is not None else before.relations.get(name))
                 if found is not None:
                     yield found
+
+
+def _transaction_forbidden(contexts: Sequence[Context]) -> bool:
+    """Whether one of the operations cannot run in the transaction that is open: the server looks at that first."""
+    return any(
+        bool(context.transaction.open) and not _does_nothing(context) and context.effect.transaction == "refused"
+        for context in contexts
+    )
 
 
 def _does_nothing(context: Context) -> bool:

@@ -74,6 +74,18 @@ def named_constraint(context: Context) -> Constraint | Unknown | None:
 
 def referenced_names(context: Context) -> tuple[Name, ...]:
     """The tables that foreign keys in the operation's own text refer to, resolved."""
+    found = context.answers.get(_REFERENCED)
+    if isinstance(found, tuple):
+        return found
+    names = context.answers[_REFERENCED] = _referenced_names(context)
+    return names
+
+
+#: Not the name of a condition; roles, conditions and checks all ask.
+_REFERENCED = "referenced names"
+
+
+def _referenced_names(context: Context) -> tuple[Name, ...]:
     operation = context.operation
     constraints: list[Constraint] = list(getattr(operation, "constraints", ()))
     single = getattr(operation, "constraint", None)
@@ -82,10 +94,10 @@ def referenced_names(context: Context) -> tuple[Name, ...]:
     new = getattr(operation, "column", None)
     columns = (new,) if isinstance(new, Column) else getattr(operation, "columns", ())
     for each in columns:
-        if isinstance(each, Column):
+        if isinstance(each, Column) and each.constraints:
             constraints.extend(each.constraints)
-    names = [context.resolve(constraint.references) for constraint in constraints if constraint.references is not None]
-    return tuple(dict.fromkeys(names))
+    written = [constraint.references for constraint in constraints if constraint.references is not None]
+    return tuple(dict.fromkeys([context.resolve(name) for name in written])) if written else ()
 
 
 def indexes(context: Context, name: Name) -> tuple[Index, ...]:

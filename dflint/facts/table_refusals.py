@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from dflint.facts import subjects
 from dflint.facts.condition import BOOL, Condition
-from dflint.model.catalog import UNKNOWN, CompositeType, Index, Table, Unknown
+from dflint.model.catalog import UNKNOWN, CompositeType, Index, Relation, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.expressions import Type
 from dflint.model.names import Name
@@ -86,6 +86,24 @@ def parent_unmatched(context: Context) -> Answer:
     return _of_parent(answer)(context)
 
 
+def _ancestors_named(context: Context) -> list[Table | Unknown | None]:
+    return [context.table(name) for name in getattr(context.operation, "inherits", ())]
+
+
+def parents_exist(context: Context) -> Answer:
+    """INHERITS: all parents exist."""
+    found = _ancestors_named(context)
+    return False if None in found else UNKNOWN if UNKNOWN in found else True
+
+
+def parents_divided(context: Context) -> Answer:
+    """INHERITS: a parent is partitioned, or a partition."""
+    found = _ancestors_named(context)
+    if any(isinstance(each, Table) and (each.partition_by or each.bound) is not None for each in found):
+        return True
+    return UNKNOWN if UNKNOWN in found else False
+
+
 def type_unmatched(context: Context) -> Answer:
     """OF: the table's columns are not the type's attributes."""
     wanted, table = getattr(context.operation, "type", None), subjects.table(context)
@@ -128,9 +146,15 @@ def _other_exists(context: Context, kind: str, name: str | None) -> Answer:
 
 
 def beside_index_exists(context: Context) -> Answer:
-    """CLUSTER ON, REPLICA IDENTITY USING INDEX: the table has the index."""
-    found = _beside_index(context)
+    """CLUSTER, CLUSTER ON, REPLICA IDENTITY USING INDEX: there is something of that name in the table's schema."""
+    found = _beside(context)
     return UNKNOWN if found is UNKNOWN else found is not None
+
+
+def beside_index_own(context: Context) -> Answer:
+    """CLUSTER, CLUSTER ON, REPLICA IDENTITY USING INDEX: what they name is an index of the table."""
+    found = _beside(context)
+    return UNKNOWN if found is UNKNOWN else isinstance(found, Index) and found.table == subjects.table_name(context)
 
 
 def beside_index_partial(context: Context) -> Answer:
@@ -151,11 +175,15 @@ def beside_index_no_identity(context: Context) -> Answer:
 
 
 def _beside_index(context: Context) -> Index | Unknown | None:
+    found = _beside(context)
+    return found if isinstance(found, Index) or found is UNKNOWN else None
+
+
+def _beside(context: Context) -> Relation | Unknown | None:
     name, index = subjects.table_name(context), getattr(context.operation, "index", None)
     if not isinstance(name, Name) or not isinstance(index, str):
         return None
-    found = context.catalog.relation(Name(name.schema, index))
-    return found if isinstance(found, Index) or found is UNKNOWN else None
+    return context.catalog.relation(Name(name.schema, index))
 
 
 _PARENT = "what {parent} is"
@@ -168,9 +196,12 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("parent.descends", BOOL, parent_descends, _PARENT),
     Condition("parent.divided", BOOL, parent_divided, _PARENT),
     Condition("parent.unmatched", BOOL, parent_unmatched, _PARENT),
+    Condition("parents.exist", BOOL, parents_exist, _PARENT),
+    Condition("parents.divided", BOOL, parents_divided, _PARENT),
     Condition("type.unmatched", BOOL, type_unmatched, "what the type {type} is"),
     Condition("target.published", BOOL, target_published, "the publications of {target}"),
     Condition("beside_index.exists", BOOL, beside_index_exists, _INDEX),
+    Condition("beside_index.own", BOOL, beside_index_own, _INDEX),
     Condition("beside_index.partial", BOOL, beside_index_partial, _INDEX),
     Condition("beside_index.no_identity", BOOL, beside_index_no_identity, _INDEX),
 )

@@ -16,6 +16,7 @@ from dflint.facts import (
     partition_refusals,
     refusal_conditions,
     table_refusals,
+    type_conditions,
 )
 from dflint.facts.condition import Condition
 from dflint.model.locks import MODES
@@ -33,6 +34,7 @@ def vocabulary() -> Mapping[str, Condition]:
         *foreign_key_refusals.CONDITIONS,
         *constraint_refusals.CONDITIONS,
         *object_conditions.CONDITIONS,
+        *type_conditions.CONDITIONS,
         *dependency_locks.CONDITIONS,
         *partition_refusals.CONDITIONS,
     )

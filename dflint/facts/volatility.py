@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dflint.facts import subjects
-from dflint.model.catalog import UNKNOWN, Domain, Routine, Unknown
+from dflint.model.catalog import UNKNOWN, CompositeType, Domain, EnumType, Routine, Table, Unknown
 from dflint.model.context import Context
-from dflint.model.expressions import Expr
+from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.schema import Column
 
@@ -119,7 +119,67 @@ def _own_level(expr: Expr, context: Context, depth: int) -> str | Unknown:
         return "stable"
     if kind == "operator" and name is not None and name.schema not in (None, "pg_catalog"):
         return UNKNOWN
+    if kind == "cast":
+        return _cast_level(expr, context)
     return UNKNOWN if kind in ("other", "subquery", "parameter") else "constant"
+
+
+#: Types whose text depends on settings or on names in the catalog, by pg_proc: their output functions are stable.
+_TEXT_STABLE = frozenset(
+    """
+    date timestamp timestamptz interval money aclitem record regproc regprocedure regoper regoperator regclass
+    regcollation regtype regrole regnamespace regconfig regdictionary int4range int8range numrange tsrange tstzrange
+    daterange int4multirange int8multirange nummultirange tsmultirange tstzmultirange datemultirange
+    """.split()
+)
+#: The same, read from text.
+_READ_STABLE = _TEXT_STABLE | {"time", "timetz", "xml"}
+_TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
+#: Pairs of types whose cast depends on the time zone or on the locale, either way.
+_ZONED, _UNZONED = frozenset({"timestamptz", "timetz"}), frozenset({"date", "time", "timestamp"})
+_LOCAL, _NUMBERS = frozenset({"money"}), frozenset({"numeric", "int4", "int8"})
+
+
+def _cast_level(expr: Expr, context: Context) -> str:
+    """How volatile the cast of a column is. A constant is folded with its cast, as far as that is known."""
+    source, after = _column_type(expr.args[0], context), expr.type
+    if source is None or after is None:
+        return "constant"
+    if _is_text(after):
+        return "stable" if not _is_text(source) and _text_depends(source, _TEXT_STABLE, context) else "constant"
+    if _is_text(source):
+        return "stable" if _text_depends(after, _READ_STABLE, context) else "constant"
+    names = {source.name.name, after.name.name}
+    pairs = ((_ZONED, _UNZONED), (_LOCAL, _NUMBERS))
+    depends = not source.dimensions and any(names & one and names & other for one, other in pairs)
+    return "stable" if depends or names == _ZONED else "constant"
+
+
+def _is_text(type_: Type) -> bool:
+    return not type_.dimensions and type_.name.name in _TEXTS and type_.name.schema == "pg_catalog"
+
+
+def _text_depends(type_: Type, by_name: frozenset[str], context: Context) -> bool:
+    """Whether conversion to or from text depends on more than the value."""
+    if type_.dimensions:
+        return True
+    if type_.name.schema == "pg_catalog":
+        return type_.name.name in by_name
+    name = context.catalog.resolve_type(type_.name, context.session.search_path)
+    found = context.catalog.types.get(name)
+    if isinstance(found, Domain):
+        return _text_depends(found.type, by_name, context)
+    return isinstance(found, EnumType) or isinstance(context.catalog.relations.get(name), CompositeType)
+
+
+def _column_type(expr: Expr, context: Context) -> Type | None:
+    if expr.kind == "cast":
+        return expr.type
+    table = subjects.table(context)
+    if expr.kind != "column" or expr.name is None or not isinstance(table, Table):
+        return None
+    found = table.column(expr.name.name)
+    return found.type if isinstance(found, Column) else None
 
 
 def _function_level(name: Name, arguments: int, context: Context, depth: int) -> str | Unknown:

@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dflint.app.suppressions import MALFORMED, UNUSED, Located, Suppressions
+from dflint.app.located import Located
+from dflint.app.suppressions import MALFORMED, UNUSED, Suppressions
 from dflint.model.finding import Finding
 from dflint.sql.libpg_query import COMMENT_TOKENS, LibPgQuery, load_library
 from dflint.sql.spans import comments

@@ -28,7 +28,10 @@ class NoKnowledge:
     def locks(self, context: Context) -> tuple[tuple[Name, str], ...]:
         return ()
 
-    def refusal(self, context: Context) -> Effect | None:
+    def named_in_body(self, routine: Routine) -> tuple[Name, ...]:
+        return ()
+
+    def refusal(self, context: Context, phase: str) -> Effect | None:
         return None
 
 

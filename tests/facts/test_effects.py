@@ -12,6 +12,7 @@ from dflint.facts.effects import Facts
 from dflint.facts.kinds import OBJECT_KINDS as KNOWN_OBJECT_KINDS
 from dflint.facts.kinds import Kinds
 from dflint.facts.records import Fact
+from dflint.facts.refusal_order import first_refusal
 from dflint.facts.vocabulary import vocabulary
 from dflint.model.catalog import Catalog, Domain, Index, Sequence, Table
 from dflint.model.context import Context
@@ -177,7 +178,10 @@ def test_partitions(facts: Facts) -> None:
     assert locks(facts, gone, catalog)["public.p"] == "ACCESS EXCLUSIVE"
     index = indexes.CreateIndex(target=Name(None, "p"))
     assert locks(facts, index, catalog) == {"public.p": "SHARE", "public.d": "SHARE"}
-    assert effect(facts, indexes.CreateIndex(target=Name(None, "p"), concurrently=True), catalog).refused == "0A000"
+    concurrent = indexes.CreateIndex(target=Name(None, "p"), concurrently=True)
+    refused = first_refusal([context_of(concurrent, catalog, knowledge=facts)])
+    assert refused is not None
+    assert refused.refused == "0A000"
 
 
 @pytest.mark.parametrize(

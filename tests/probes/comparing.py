@@ -152,7 +152,7 @@ def differences(seen: Observation, predicted: StatementEffects) -> list[str]:
     refused = predicted.refused_by_server
     got = None if seen.error is None else seen.error.sqlstate
     said = None if refused is None else refused.sqlstate
-    if got is not None and (got == said or (said is None and _depends_on_rows(got))):
+    if got is not None and (got == said or (said is None and _is_unforeseeable(got))):
         return []
     found = [f"unknown: {what}" for what in predicted.unknown]
     if got != said:
@@ -171,9 +171,12 @@ def differences(seen: Observation, predicted: StatementEffects) -> list[str]:
     return found
 
 
-def _depends_on_rows(sqlstate: str | None) -> bool:
-    """Whether it is a data exception or a violated constraint: no catalog shows the rows that are at fault."""
-    return sqlstate is not None and sqlstate[:2] in ("22", "23")
+def _is_unforeseeable(sqlstate: str) -> bool:
+    """Whether no catalog shows what is at fault: rows (a data exception, a violated constraint), or the server itself.
+
+    22023 is about a parameter of the statement, not about a value in a row.
+    """
+    return sqlstate != "22023" and sqlstate[:2] in ("22", "23", "XX")
 
 
 def _different_locks(seen: Observation, predicted: StatementEffects) -> list[str]:

@@ -20,7 +20,7 @@ from dflint.app.facts import built_in_probes
 from dflint.model.errors import InputError
 from tests.probes.bench import Bench
 from tests.probes.comparing import Outcome
-from tests.probes.generating import facts_of, generated, is_comparable, told, wrong
+from tests.probes.generating import facts_of, generated, is_carried_out, told, wrong
 from tests.probes.run import servers
 
 
@@ -33,20 +33,20 @@ def kind(problems: list[str]) -> str:
 def fuzz(make: Callable[[Random], Outcome], count: int, seed: int) -> None:
     found: Counter[str] = Counter()
     facts: Counter[str] = Counter()
-    compared = 0
+    carried_out = 0
     for number in range(count):
         try:
             outcome = make(Random(f"{seed}-{number}"))
         except InputError as error:
             print(f"--- {seed}-{number}: {error}", flush=True)
             continue
-        compared += is_comparable(outcome)
+        carried_out += is_carried_out(outcome)
         facts.update(facts_of(outcome))
         if problems := wrong(outcome):
             found[kind(problems)] += 1
             if found[kind(problems)] == 1:
                 print(f"--- {seed}-{number} {told(outcome)}", flush=True)
-    print(f"=== {count} statements, {compared} compared, {sum(found.values())} wrong, {len(facts)} facts used")
+    print(f"=== {count} statements, {carried_out} carried out, {sum(found.values())} wrong, {len(facts)} facts used")
     for what, times in found.most_common():
         print(f"{times:5} {what}")
 

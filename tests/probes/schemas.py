@@ -180,12 +180,13 @@ def _child(made: Schema, table: Table) -> None:
 
 
 def _fill(made: Schema, table: Table) -> None:
-    names = [table.name, *(each.name for each in made.tables if each.parent == table.name and not table.partition_by)]
+    kids = [each.name for each in made.tables if each.parent == table.name and not table.partition_by]
     columns = [column for column in table.columns if not column.generated and not column.identity]
     values = ", ".join(f"({TYPES[column.type]})::{column.type}" for column in columns)
     listed = ", ".join(column.name for column in columns)
-    for name in names:
-        made.statements.append(f"insert into {name} ({listed}) select {values} from generate_series(1, {ROWS}) g")
+    source = f"from generate_series(1, {ROWS}) g"
+    made.statements.append(f"insert into {table.name} ({listed}) select {values} {source}")
+    made.statements.extend(f"insert into {name} ({listed}, own) select {values}, g {source}" for name in kids)
 
 
 def _surround(rng: Random, made: Schema, table: Table) -> None:
