@@ -3,22 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from functools import lru_cache
 
 from msgspec.structs import replace
 
 from dflint.facts import subjects
-from dflint.facts.type_names import spell
+from dflint.facts.routine_bodies import created
 from dflint.model.catalog import Routine, Table, View
 from dflint.model.context import Context
 from dflint.model.expressions import Expr
-from dflint.model.migration import Section, Span
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
-from dflint.model.operations.objects import CreateRoutine
 from dflint.model.operations.session import SessionCommand
-from dflint.model.quoting import quote_identifier
-from dflint.model.schema import Parameter, Query
+from dflint.model.schema import Query
 from dflint.sql.parse import Parser
 
 #: Routines call routines, but not for ever.
@@ -75,7 +71,7 @@ def _add_called(
         if routine.name in calling or routine.language in _BUILT_IN:
             continue
         inside = calling | {routine.name}
-        body = _body(routine, parser) if routine.language in _READ and len(calling) < _DEEPEST else None
+        body = created(routine, parser) if routine.language in _READ and len(calling) < _DEEPEST else None
         if body is None or not body.body_understood:
             unread.append(f"what {routine.kind} {routine.name} does")
         for operation in () if body is None else body.references:
@@ -121,39 +117,3 @@ def _fired(context: Context) -> Iterator[Name]:
         for trigger in table.triggers:
             if event in trigger.events and trigger.state != "disable":
                 yield trigger.function
-
-
-def _body(routine: Routine, parser: Parser) -> CreateRoutine | None:
-    text = _definition(routine)
-    return None if text is None else _parsed(text, parser)
-
-
-@lru_cache(maxsize=256)
-def _parsed(text: str, parser: Parser) -> CreateRoutine | None:
-    content = text.encode()
-    statements = parser.parse(content, [Section("up", Span(0, len(content)), wire="string")])[0]
-    operations = (operation for statement in statements for operation in statement.operations)
-    return next((operation for operation in operations if isinstance(operation, CreateRoutine)), None)
-
-
-def _definition(routine: Routine) -> str | None:
-    """CREATE … of the routine; None where its body is not known as text."""
-    if routine.body is None:
-        return None
-    parameters = ", ".join(_parameter(each) for each in routine.parameters if each.mode != "table")
-    returns = ""
-    columns = [each for each in routine.parameters if each.mode == "table"]
-    if columns:
-        returns = f" RETURNS TABLE ({', '.join(_parameter(each) for each in columns)})"
-    elif routine.returns is not None:
-        returns = f" RETURNS {'SETOF ' if routine.returns.setof else ''}{spell(routine.returns)}"
-    kind = "PROCEDURE" if routine.kind == "procedure" else "FUNCTION"
-    body = routine.body.replace("'", "''").replace("\\", "\\\\")
-    name = quote_identifier(routine.name.name)
-    return f"CREATE {kind} {name}({parameters}){returns} LANGUAGE {routine.language} AS E'{body}'"
-
-
-def _parameter(parameter: Parameter) -> str:
-    mode = {"in": "", "variadic": "VARIADIC ", "inout": "INOUT ", "out": "OUT "}.get(parameter.mode, "")
-    name = quote_identifier(parameter.name) + " " if parameter.name else ""
-    return f"{mode}{name}{spell(parameter.type)}"

@@ -61,6 +61,7 @@ class Config(Struct, frozen=True, kw_only=True, rename="kebab"):
     rule_paths: tuple[Text, ...] = ()
     checks: dict[str, Reference] = {}
     processes: Annotated[int, Meta(ge=1, description="a number above 0")] | None = None
+    databases: dict[str, Text] = {}
 
 
 class Project(Struct, frozen=True):

@@ -128,7 +128,7 @@ class FileDirectory:
         if given is not None:
             return given
         try:
-            with open(os.path.join(self._real, name), "rb") as stream:
+            with open(f"{self._real}/{name}", "rb", buffering=0) as stream:
                 return stream.read()
         except FileNotFoundError as error:
             missing = "the link leads nowhere" if os.path.islink(os.path.join(self._real, name)) else "no such file"

@@ -10,9 +10,10 @@ from msgspec.structs import replace
 from dflint.app.discovery import History
 from dflint.app.fingerprints import Fingerprints
 from dflint.app.loading import LoadedFile, applied_files
+from dflint.app.located import Located
 from dflint.app.outcome import Outcome, Settings
-from dflint.app.suppressions import MARK, Located, Suppressions
-from dflint.history.fold import Fold, refuses_mix
+from dflint.history.fold import Fold
+from dflint.history.sections import refuses_mix
 from dflint.model.catalog import Catalog
 from dflint.model.context import Context, Knowledge
 from dflint.model.finding import Finding, NotAnalysed, RuleCard
@@ -28,6 +29,8 @@ _MIXED = (
     "The runner refuses a migration that mixes statements which cannot run in a transaction with others: "
     "give them migrations of their own, or allow mixing in its configuration"
 )
+#: What a file must contain for there to be any directive.
+_DIRECTIVE = b"dflint:"
 #: How template placeholders begin.
 _PLACEHOLDER_MARKS = (b"{{", b"${", b"@", b"<%")
 
@@ -70,6 +73,7 @@ class Judge:
             knowledge=self._knowledge,
             catalog=self._catalog,
             from_the_start=len(history.files) > 1 and self._catalog.basis == "replay",
+            library=self.parser.library,
         )
         applied = applied_files(history.files, self.settings.baseline)
         last: _FileJudge | None = None
@@ -152,7 +156,9 @@ class _FileJudge:
     def _add(self, raised: Raised, context: Context) -> None:
         statement, operation = context.statement, context.operation
         text = self._source.text
-        if statement.start == statement.end:
+        if statement.start == statement.end and raised.at >= 0:
+            start, end = raised.at, raised.at + len(text[raised.at :].partition(b"\n")[0].rstrip())
+        elif statement.start == statement.end:
             start = end = len(text[: statement.end].rstrip())
         else:
             start, end = operation_span(self._judge.parser.library, text, statement, operation, raised.at)
@@ -216,8 +222,10 @@ class _FileJudge:
 
     def _suppress(self) -> None:
         text = self._source.text
-        if MARK not in text:
+        if _DIRECTIVE not in text:
             return
+        from dflint.app.suppressions import Suppressions
+
         judged = [
             (section, statements)
             for section, statements in zip(self._sections, self._statements, strict=True)

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING
 
@@ -20,6 +18,7 @@ from dflint.app.request import NEWEST_VERSION, LintRequest
 from dflint.model import user_cache
 from dflint.model.errors import ConfigError, DflintError, InputError
 from dflint.model.finding import NotAnalysed, ReadError, Report
+from dflint.model.garbage import no_garbage_collection
 from dflint.plugin.manager import BUILT_IN, Plugins, load
 from dflint.plugin.sources import Source
 from dflint.rulebook import cache
@@ -33,12 +32,13 @@ if TYPE_CHECKING:
     Parse = Callable[[Judge, Sequence[LoadedFile]], Iterable[ParsedFile]]
 
 
-def lint(request: LintRequest, plugins: Plugins) -> Report:
+def lint(request: LintRequest, plugins: Plugins, on_file: Callable[[str], None] | None = None) -> Report:
     """Lint what the request names.
 
     Args:
         request: complete; relative paths are relative to the working directory.
         plugins: as `Plugins` registered them.
+        on_file: told of each file before it is judged or replayed, if somebody wants to know how far it is.
 
     Raises:
         DflintError: a path does not exist, a rule file or the configuration is malformed. What only concerns one file
@@ -61,8 +61,8 @@ def lint(request: LintRequest, plugins: Plugins) -> Report:
         from dflint.app.starting_point import pending
 
         histories, applied = pending(histories, settings.baseline)
-    run = Run(request, plugins, settings, start)
-    with _no_garbage_collection():
+    run = Run(request, plugins, settings, start, on_file)
+    with no_garbage_collection():
         outcome = run.all(histories)
     outcome.not_analysed += left_out
     outcome.replayed += applied
@@ -84,9 +84,15 @@ class Run:
     """One run: what was judged before is taken from the cache, and only the rest needs a judge."""
 
     def __init__(
-        self, request: LintRequest, plugins: Plugins, settings: Settings, start: StartingPoint | None = None
+        self,
+        request: LintRequest,
+        plugins: Plugins,
+        settings: Settings,
+        start: StartingPoint | None = None,
+        on_file: Callable[[str], None] | None = None,
     ) -> None:
         self._request = request
+        self._on_file = on_file
         self._start = start
         self._plugins = plugins
         self._settings = settings
@@ -116,9 +122,16 @@ class Run:
         outcome = self._cache.get(key)
         if outcome is None:
             judge = self.judge()
-            outcome = judge.judge(history, parse(judge, files) if parse else map(judge.parse, files))
+            parsed = parse(judge, files) if parse else map(judge.parse, files)
+            outcome = judge.judge(history, parsed if self._on_file is None else self._announced(history, parsed))
             self._cache.put(key, outcome)
         return outcome
+
+    def _announced(self, history: History, files: Iterable[ParsedFile]) -> Iterator[ParsedFile]:
+        for file in files:
+            if self._on_file is not None:
+                self._on_file(history.path(file.loaded.path))
+            yield file
 
     def judge(self) -> Judge:
         """The judge, made when it is first needed."""
@@ -157,18 +170,6 @@ def _cache_place(request: LintRequest, plugins: Plugins, settings: Settings) -> 
         sorted(request.severity.items()),
     )
     return os.path.join(where, "outcomes"), msgspec.msgpack.encode(base)
-
-
-@contextmanager
-def _no_garbage_collection() -> Iterator[None]:
-    """Values have no cycles, and looking for some in every parse tree would cost more than parsing."""
-    enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if enabled:
-            gc.enable()
 
 
 def load_rulebook(request: LintRequest, plugins: Plugins) -> Rulebook:

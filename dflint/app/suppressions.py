@@ -18,14 +18,17 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import NamedTuple
 
 from dflint.app.fingerprints import without_comments
+from dflint.app.located import Located
 from dflint.model.errors import nearest
-from dflint.model.finding import Finding
 
 MALFORMED = "malformed-suppression"
 UNUSED = "unused-suppression"
 
-#: What a file must contain for there to be any directive.
+#: What begins a directive.
 MARK = b"dflint:"
+
+#: What speaks to the executor and not to the linter.
+_OF_PLANS = "backfill"
 
 _SHAPE = r"(?s)ignore\s*\[(?P<names>[^\[\]]*)\]\s*(?:--(?P<reason>.*))?"
 _USAGE = "write: dflint: ignore[rule-name] -- reason"
@@ -56,14 +59,6 @@ class Directive(NamedTuple):
     reason: str
     problem: str
     aim: int
-
-
-class Located(NamedTuple):
-    """A finding and the byte offsets of what it is about."""
-
-    finding: Finding
-    start: int
-    end: int
 
 
 class Remark(NamedTuple):
@@ -141,8 +136,9 @@ def directives(text: bytes, comments: Iterable[tuple[int, int]]) -> list[Directi
         if MARK not in text[start:end]:
             continue
         body = _body(text[start:end].decode("utf-8", "replace"))
-        if body.startswith(MARK.decode()):
-            names, reason, problem = _read(body.removeprefix(MARK.decode()).strip())
+        words = body.removeprefix(MARK.decode()).strip()
+        if body.startswith(MARK.decode()) and not words.startswith(_OF_PLANS):
+            names, reason, problem = _read(words)
             found.append(Directive(start, end, names, reason, problem, _aim(text, spans, index)))
     return found
 

@@ -20,7 +20,7 @@ from dflint.facts.records import Fact
 from dflint.rulebook.rule import Rule
 
 #: Changes when the content's layout does.
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Content(msgspec.Struct, frozen=True):

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import cached_property
+
+from msgspec.structs import replace
 
 from dflint.facts.condition import Condition
 from dflint.facts.effects import Facts
 from dflint.facts.placeholders import Placeholders
 from dflint.facts.vocabulary import vocabulary
-from dflint.facts.when import When, compile_when
+from dflint.facts.when import When, code_of, compile_when
 from dflint.model import user_cache
 from dflint.model.context import Check, Context, Hit
 from dflint.model.effect import Basis, Confidence
@@ -57,7 +60,7 @@ class Rulebook:
         self.facts = facts
         self._conditions: Mapping[str, Condition] = vocabulary()
         self.active = self._choose(select, ignore, levels or {})
-        self._tables: dict[tuple[str, int], tuple[_Judge, ...]] = {}
+        self._tables: dict[tuple[str, int], tuple[_Asked, ...]] = {}
         self._kinds: dict[str, list[Rule]] = {}
         for rule in self.rules.values():
             if rule.id in self.active:
@@ -93,14 +96,14 @@ class Rulebook:
         files = rule_files((built_in_rules(), *paths))
         where = user_cache.directory() if cached == "" else cached
         signed = cache.signature(files, checks)
+        conditions = vocabulary()
         content = cache.read(where, signed)
         if content is None:
             # Only now: YAML, and all that verifies.
             from dflint.rulebook import loader
 
             content = cache.Content(*loader.load(files, checks))
-            cache.write(where, signed, content)
-        conditions = vocabulary()
+            cache.write(where, signed, _with_code(content, conditions))
         return cls(content.rules, Facts(content.facts, conditions), select=select, ignore=ignore, levels=levels)
 
     def judge(self, context: Context) -> list[Raised]:
@@ -110,10 +113,10 @@ class Rulebook:
         if table is None:
             table = self._tables[key] = self._table(*key)
         raised: list[Raised] = []
-        for judge in table:
-            holds = judge.holds(context)
-            if holds is not False:
-                judge.raise_into(raised, context, certain=holds is True)
+        for holds, raise_into in table:
+            answer = holds(context)
+            if answer is not False:
+                raise_into(raised, context, answer is True)
         return raised
 
     def remark(self, rule_id: str, message: str) -> Raised | None:
@@ -127,9 +130,10 @@ class Rulebook:
         rule = self.rules[rule_id]
         return Raised(rule, level, rule.confidence, "static", message, facts=rule.facts, fix=rule.fix)
 
-    def _table(self, kind: str, version: int) -> tuple[_Judge, ...]:
+    def _table(self, kind: str, version: int) -> tuple[_Asked, ...]:
         rules = sorted((rule for rule in self._kinds.get(kind, ()) if rule.covers(version)), key=lambda rule: rule.id)
-        return tuple(_Judge(rule, self.active[rule.id], self._conditions) for rule in rules)
+        judges = [_Judge(rule, self.active[rule.id], self._conditions) for rule in rules]
+        return tuple((judge.holds, judge.raise_into) for judge in judges)
 
     # --- selection ------------------------------------------------------------------------------------------------
 
@@ -169,6 +173,14 @@ class Rulebook:
         return active
 
 
+def _with_code(content: cache.Content, conditions: Mapping[str, Condition]) -> cache.Content:
+    """The rules and facts with their compiled conditions."""
+    return cache.Content(
+        [rule if rule.when is None else replace(rule, code=code_of(rule.when, conditions)) for rule in content.rules],
+        [fact if fact.when is None else replace(fact, code=code_of(fact.when, conditions)) for fact in content.facts],
+    )
+
+
 def _names(selector: str, rule: Rule) -> bool:
     if selector == rule.id or selector in rule.hazards or selector in rule.tags:
         return True
@@ -179,41 +191,44 @@ def _names(selector: str, rule: Rule) -> bool:
     return fnmatchcase(rule.id, selector)
 
 
+#: Whether a rule's conditions hold, and what adds what it says.
+_Asked = tuple[Callable[[Context], bool | None], Callable[[list[Raised], Context, bool], None]]
+
+
 class _Judge:
     """One active rule, compiled."""
-
-    __slots__ = ("_catalog", "_check", "_level", "_rule", "_when", "holds")
 
     def __init__(self, rule: Rule, level: Level, conditions: Mapping[str, Condition]) -> None:
         self._rule = rule
         self._level = level
-        self._when: When | None = None if rule.when is None else compile_when(rule.when, conditions)
+        self._when: When | None = None if rule.when is None else compile_when(rule.when, conditions, rule.code)
         self.holds: Callable[[Context], bool | None] = _always if self._when is None else self._when.holds
         self._check: Check | None = load_reference(rule.check) if rule.check else None
-        self._catalog = self._check is not None or (
+
+    @cached_property
+    def _asks_catalog(self) -> bool:
+        return self._check is not None or (
             self._when is not None and any(condition.catalog for condition in self._when.conditions)
         )
 
-    def raise_into(self, raised: list[Raised], context: Context, *, certain: bool) -> None:
+    def raise_into(self, raised: list[Raised], context: Context, certain: bool) -> None:
         """Add what the rule says, now that its conditions hold or may hold."""
-        because = "" if certain else self._because(context)
-        if because is None:
-            return
-        if self._check is None:
-            raised.append(self._raised(context, Hit(), because))
-            return
-        hits = self._check(context.operation, context)
+        missing: Sequence[Condition] = ()
+        if not certain and self._when is not None:
+            missing = self._when.unknown(context)
+            if any(condition.name in self._rule.quiet_unless_known for condition in missing):
+                return  # the rule prefers silence
+        hits = Hit() if self._check is None else self._check(context.operation, context)
         if hits is None:
             return
-        found = (hits,) if isinstance(hits, Hit) else hits
-        raised.extend(self._raised(context, hit, because) for hit in found)
+        because = "" if certain else self._because(missing, context)
+        if isinstance(hits, Hit):
+            raised.append(self._raised(context, hits, because))
+        else:
+            raised.extend([self._raised(context, hit, because) for hit in hits])
 
-    def _because(self, context: Context) -> str | None:
-        """The facts that would decide, in words; None when the rule prefers silence without them."""
-        assert self._when is not None
-        missing = self._when.unknown(context)
-        if any(condition.name in self._rule.quiet_unless_known for condition in missing):
-            return None
+    def _because(self, missing: Sequence[Condition], context: Context) -> str:
+        """The facts that would decide, in words."""
         spell = Placeholders(context)
         reasons = dict.fromkeys(
             reason
@@ -230,14 +245,18 @@ class _Judge:
         rule = self._rule
         if not hit.certain:
             because = " and ".join(part for part in (because, hit.because or "more about the schema") if part)
+        if (extension := context.managed_by) is not None:
+            managed = f"what the extension {extension} does, which manages the table"
+            because = f"{because} and {managed}" if because else managed
         level: Level = hit.level or self._level
         confidence = rule.confidence
-        message = hit.message or Placeholders(context, hit.values).format(rule.message)
+        spell = Placeholders(context, hit.values)
+        message = hit.message or spell.format(rule.message)
         if because:
             confidence = "low"
             level = "warning" if level == "error" else level
             message = f"{message} This depends on {because}, which is not known here."
-        basis: Basis = context.catalog.basis if self._catalog else "static"
+        basis: Basis = context.catalog.basis if self._asks_catalog else "static"
         return Raised(
             rule=rule,
             level=level,
@@ -248,7 +267,7 @@ class _Judge:
             lock=context.effect.lock(),
             facts=rule.facts,
             because=because,
-            fix=Placeholders(context, hit.values).format(rule.fix),
+            fix=spell.format(rule.fix),
         )
 
 

@@ -44,6 +44,7 @@ class Rule(Struct, frozen=True, omit_defaults=True):
         check: reference ``package.module:attribute`` of its Python detector, "" for none.
         confidence: the most that its findings may have: the weakest of its facts and of its own limit.
         file, line: where it is written.
+        code: ``when``, compiled, if it was kept.
     """
 
     id: str
@@ -69,6 +70,7 @@ class Rule(Struct, frozen=True, omit_defaults=True):
     bad: tuple[Example, ...] = ()
     file: str = ""
     line: int = 1
+    code: bytes = b""
 
     def covers(self, version: int) -> bool:
         """Whether it is for that server major."""

@@ -1,0 +1,215 @@
+"""The use case of ``dflint plan``: what executing a migration will do, step by step."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from pathlib import Path
+
+from msgspec import Struct
+
+from dflint.app.called import with_called
+from dflint.app.discovery import History, discover, load_sources
+from dflint.app.effects import known_facts
+from dflint.app.loading import load_file
+from dflint.app.request import NEWEST_VERSION
+from dflint.app.snapshot import read_live
+from dflint.app.snapshot_files import open_snapshot
+from dflint.history.fold import Fold
+from dflint.model.catalog import Catalog
+from dflint.model.context import Context
+from dflint.model.errors import InputError
+from dflint.model.migration import Runner, Section, Span
+from dflint.model.operations.base import Operation
+from dflint.model.plan import Plan
+from dflint.planning.judging import judge_again
+from dflint.planning.making import PlanFile, make_plan
+from dflint.planning.plan_file import read_plan, step_lines
+from dflint.planning.statements import names_in, operations_of, parser
+from dflint.plugin.manager import Plugins
+from dflint.sql.source_text import SourceText
+from dflint.trace.trace_file import is_trace
+
+
+class PlanRequest(Struct, frozen=True, kw_only=True):
+    """What is to be planned.
+
+    Attributes:
+        paths: migration files of one history, or one saved plan.
+        dsn: of the database it is for.
+        snapshot: path of a snapshot of it.
+        runner: name of the migration runner; None: detected.
+        version: major version of the server.
+        plugins: import names of plugin modules.
+    """
+
+    paths: tuple[str, ...]
+    dsn: str | None = None
+    snapshot: str | None = None
+    runner: str | None = None
+    version: int | None = None
+    plugins: tuple[str, ...] = ()
+
+
+async def made(request: PlanRequest) -> Plan:
+    """The plan of migration files, or a saved plan, judged again where it was edited.
+
+    Raises:
+        InputError, SourceError, ServerError: as `plan_files` and `load_plan`.
+    """
+    if len(request.paths) == 1:
+        path = request.paths[0]
+        try:
+            content = Path(path).read_bytes() if Path(path).is_file() else b""
+        except OSError as error:
+            raise InputError(f"it cannot be read: {error.strerror}", file=path) from error
+        # No statement begins with a brace, and a trace says what it is.
+        if content.lstrip().startswith(b"{") and not is_trace(content):
+            return await load_plan(content, path, dsn=request.dsn, snapshot=request.snapshot)
+    return await plan_files(
+        request.paths,
+        dsn=request.dsn,
+        snapshot=request.snapshot,
+        runner=request.runner,
+        version=request.version,
+        plugins=request.plugins,
+    )
+
+
+async def plan_files(
+    paths: Sequence[str],
+    *,
+    dsn: str | None = None,
+    snapshot: str | None = None,
+    runner: str | None = None,
+    version: int | None = None,
+    plugins: Sequence[str] = (),
+) -> Plan:
+    """The plan of migration files of one history, in its order.
+
+    Args:
+        paths: of the files.
+        dsn: the database it is for.
+        snapshot: path of a snapshot of it. Without either, the earlier files of the same folder are replayed.
+        runner: name of the migration runner; None: detected.
+        version: major version of the server; None: that of the database or snapshot, else the newest known.
+        plugins: import names of plugin modules.
+
+    Raises:
+        InputError: a statement cannot be executed as it stands, or the files cannot be planned together.
+        SourceError, ServerError: a file or the server cannot be read.
+    """
+    catalog = await _catalog(dsn, snapshot)
+    history = _history(paths, runner, plugins)
+    major = version or (catalog.version if catalog is not None else None) or NEWEST_VERSION
+    files = [_file(history, name) for name in history.files if name in history.selected]
+    operations = chain.from_iterable(operations_of(file.text.text.decode()) for file in files)
+    definitions = await _definitions(dsn, operations, major)
+    fold = _fold(history, catalog, major)
+    return make_plan(files, fold, version=major, called=_called, definitions=definitions)
+
+
+def plan_sql(
+    text: str,
+    catalog: Catalog,
+    *,
+    version: int,
+    path: str = "<sql>",
+    definitions: Mapping[str, str] | None = None,
+) -> Plan:
+    """The plan of a plain SQL text, split as psql would.
+
+    Args:
+        catalog: what exists before.
+        version: major version of the server.
+        path: how the text is called.
+        definitions: as `dflint.planning.undo.undo` takes them.
+
+    Raises:
+        InputError: a statement cannot be executed as it stands.
+        SourceError: the text holds a NUL byte.
+    """
+    source = SourceText(path, text.encode())
+    file = PlanFile(path, source, [Section("up", Span(0, len(source.text)))])
+    fold = Fold(runner=Runner("psql"), version=version, knowledge=known_facts(), catalog=catalog)
+    return make_plan([file], fold, version=version, called=_called, definitions=definitions)
+
+
+async def load_plan(content: bytes, path: str, *, dsn: str | None = None, snapshot: str | None = None) -> Plan:
+    """A plan from a file; one that was edited by hand is judged again.
+
+    Raises:
+        InputError: it is no plan, or was edited where nobody may.
+        ServerError: there is no connection.
+    """
+    plan = read_plan(content, path)
+    if plan.hash is not None:
+        return plan
+    catalog = await _catalog(dsn, snapshot)
+    operations = chain.from_iterable(operations_of(step.sql) for step in plan.steps)
+    return judge_again(
+        plan,
+        Catalog() if catalog is None else catalog,
+        knowledge=known_facts(),
+        called=_called,
+        definitions=await _definitions(dsn, operations, plan.target.pg_version),
+        path=path,
+        lines=step_lines(content, path),
+    )
+
+
+def _called(contexts: Iterable[Context]) -> tuple[list[Context], list[str]]:
+    return with_called(contexts, parser())
+
+
+async def _catalog(dsn: str | None, snapshot: str | None) -> Catalog | None:
+    if dsn is not None:
+        return await read_live(dsn)
+    return None if snapshot is None else open_snapshot(snapshot).load()
+
+
+async def _definitions(dsn: str | None, operations: Iterable[Operation], version: int) -> dict[str, str]:
+    """How the server prints what these operations name."""
+    if dsn is None:
+        return {}
+    from dflint.catalog.definitions import read_definitions
+    from dflint.postgres import connect
+
+    async with await connect(dsn, autocommit=True) as connection:
+        return await read_definitions(connection, names_in(operations), version=version)
+
+
+def _history(paths: Sequence[str], runner: str | None, plugins: Sequence[str]) -> History:
+    sources = load_sources(Plugins(list(plugins)).sources())
+    histories = discover(paths, sources, None if runner is None else (runner, None))
+    if len(histories) != 1:
+        raise InputError("the files belong to several folders of migrations", remedy="plan one folder at a time")
+    return histories[0]
+
+
+def _file(history: History, name: str) -> PlanFile:
+    loaded = load_file(history, name)
+    if loaded.source is None or loaded.error is not None:
+        error = loaded.error
+        assert error is not None
+        raise InputError(error.message, file=error.file, line=error.line, column=error.column, remedy=error.remedy)
+    return PlanFile(history.path(name), loaded.source, loaded.cut.sections)
+
+
+def _fold(history: History, catalog: Catalog | None, version: int) -> Fold:
+    """What there is before the first file; without a catalog, what the earlier files of its history make."""
+    fold = Fold(
+        runner=history.runner,
+        version=version,
+        knowledge=known_facts(),
+        catalog=Catalog(basis="replay") if catalog is None else catalog,
+        from_the_start=catalog is None and len(history.files) > 1,
+    )
+    if catalog is None:
+        for name in history.files[: history.files.index(min(history.selected, key=history.files.index))]:
+            file = _file(history, name)
+            fold.begin_change()
+            for _ in fold.file(file.text.text, file.sections, parser().parse(file.text.text, file.sections)):
+                pass
+    fold.begin_change()
+    return fold
