@@ -1,0 +1,75 @@
+"""``dflint plan``."""
+
+from __future__ import annotations
+
+import click
+
+from dflint.app.request import NEWEST_VERSION, OLDEST_VERSION
+from dflint.cli import exit_codes, terminal
+from dflint.cli.options import configuration_options, configured
+from dflint.cli.running import run
+from dflint.model.errors import InputError
+
+
+@click.command(short_help="Say, step by step, what executing a migration will do.")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--db", metavar="DSN", help="The database: connection string, service=NAME, or a name from the configuration."
+)
+@click.option("--catalog", metavar="SNAPSHOT", help="What exists before: a file that `dflint snapshot take` wrote.")
+@click.option("--runner", metavar="NAME", help="The migration runner whose rules split the files.  [default: detected]")
+@click.option(
+    "--pg-version",
+    type=click.IntRange(OLDEST_VERSION, NEWEST_VERSION),
+    metavar="N",
+    help=f"PostgreSQL major version.  [default: the database's or snapshot's, else {NEWEST_VERSION}]",
+)
+@click.option("--save", metavar="PLAN", help="Write the plan there, for `dflint exec PLAN`.")
+@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
+@click.option("-o", "--output-file", metavar="FILE", help="Write there and not to stdout.")
+@configuration_options
+def plan(
+    *,
+    files: tuple[str, ...],
+    db: str | None,
+    catalog: str | None,
+    runner: str | None,
+    pg_version: int | None,
+    save: str | None,
+    output_format: str,
+    output_file: str | None,
+    config: str | None,
+    isolated: bool,
+) -> int:
+    """Say, step by step, what executing migration files will do: transactions, locks, timeouts, and the way back.
+
+    The files are split as their runner would send them. Nothing is executed: with --db the schema is read. A saved plan
+    may be edited (statements, timeouts, sizes of batches; steps may be deleted or put in another order) after its hash
+    was set to null; give the plan as FILE to have it judged again.
+    """
+    if db is not None and catalog is not None:
+        raise InputError("--db and --catalog contradict each other", remedy="leave one out")
+    from dflint.app.databases import database
+    from dflint.app.plan import PlanRequest, made
+    from dflint.planning.plan_file import write_plan
+
+    settings = configured(files[0], config, isolated=isolated).config
+    request = PlanRequest(
+        paths=files,
+        dsn=None if db is None else database(db, settings),
+        snapshot=catalog,
+        runner=runner,
+        version=pg_version,
+        plugins=settings.plugins,
+    )
+    found = run(made(request))
+    document = write_plan(found).decode()
+    if save is not None:
+        terminal.write(document, save)
+    if output_format == "json":
+        terminal.write(document, output_file)
+    else:
+        from dflint.cli.plan_text import render
+
+        terminal.write(render(found), output_file)
+    return exit_codes.FINE

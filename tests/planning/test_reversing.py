@@ -1,0 +1,62 @@
+"""The undo of a plan is a plan."""
+
+from __future__ import annotations
+
+import pytest
+
+from dflint.model.catalog import Catalog
+from dflint.model.errors import InputError
+from dflint.planning.fingerprint import fingerprint, fingerprint_of
+from dflint.planning.hashes import plan_hash
+from dflint.planning.reversing import reverse
+from tests.app.test_effects import catalog
+from tests.planning.plans import SHOP, plan
+
+SQL = "alter table users add a int; create index concurrently ai on users (a); set role x; create table t (a int)"
+
+
+def test_the_steps_done_are_taken_back_in_reverse_order() -> None:
+    undo = reverse(plan(SQL), ["1", "2", "3"])
+    assert [(step.kind, step.sql) for step in undo.steps] == [
+        ("tx", "DROP TABLE IF EXISTS public.t"),
+        ("nontx", "DROP INDEX CONCURRENTLY public.ai"),
+        ("tx", "ALTER TABLE public.users DROP COLUMN a"),
+    ]
+    assert [step.id for step in undo.steps] == ["1", "2", "3"]
+    assert undo.steps[0].settings == {"role": "x"}
+    assert undo.hash == plan_hash(undo)
+    assert undo.source == "undo of migration.sql"
+
+
+def test_only_what_was_done_is_taken_back() -> None:
+    assert [step.sql for step in reverse(plan(SQL), ["1"]).steps] == ["ALTER TABLE public.users DROP COLUMN a"]
+    assert reverse(plan(SQL), []).steps == ()
+
+
+def test_fault_69_what_is_irreversible_is_refused() -> None:
+    made = plan("alter table users add a int; alter table users drop email")
+    with pytest.raises(InputError, match="step 2 cannot be taken back: the values of column email are lost"):
+        reverse(made, ["1", "2"])
+    assert len(reverse(made, ["1"]).steps) == 1
+
+
+def test_an_unknown_step_is_refused() -> None:
+    with pytest.raises(InputError, match="no step 7"):
+        reverse(plan(SQL), ["7"])
+
+
+def test_a_fingerprint_is_of_the_objects_that_the_plan_touches() -> None:
+    made = plan("alter table users add a int; create table t (x int)")
+    assert made.target.catalog_fingerprint == fingerprint_of(made, catalog(SHOP))
+    for setup, same in (
+        ("alter table orders add z int", True),
+        ("alter table users add z int", False),
+        ("create index on users (age)", False),
+        ("create table t (y int)", False),
+    ):
+        assert (fingerprint_of(made, catalog(f"{SHOP}{setup}")) == made.target.catalog_fingerprint) is same
+
+
+def test_without_a_catalog_there_is_no_fingerprint() -> None:
+    assert plan("alter table users add a int", setup=None).target.catalog_fingerprint == ""
+    assert fingerprint(Catalog(), []) == fingerprint(catalog(SHOP), [])
