@@ -25,10 +25,10 @@ from dflint.cli.effects_text import render
 def effects(
     *, file: str, catalog: str | None, pg_version: int | None, output_format: str, output_file: str | None
 ) -> int:
-    """Say what each statement of a plain SQL file (or `-`) does to the server: locks, rewrites, scans, transaction.
+    """Say what each statement of a migration (or `-`) does to the server: locks, rewrites, scans, transaction.
 
-    Each statement is judged against what the ones before it leave. Without a snapshot nothing is known of what was
-    there before; what then cannot be said is named.
+    Each statement is judged against what the ones before it leave. Without a snapshot the earlier files of the same
+    folder are replayed, and nothing else is known of what was there before; what then cannot be said is named.
     """
     found = predict_file(file, catalog, version=pg_version)
     if output_format == "json":

@@ -169,13 +169,17 @@ def lint(
     chosen = output_format or ("full" if output_file is None and terminal.is_terminal(sys.stdout) else "concise")
     destination = _Destination(_reporter(plugins, chosen), chosen, output_file, color, quiet)
     verdict = Verdict(fail_level or project.config.fail_level or "error", exit_zero, allow_empty)
+    progress = None if quiet else terminal.progress()
     try:
-        report = lint_migrations(request, plugins)
+        report = lint_migrations(request, plugins, progress)
     except Exception as error:
         # Whoever reads a machine format gets a document even then; the error goes on to stderr.
         if chosen not in _FOR_PEOPLE:
             destination.put(_failed(request, error), request)
         raise
+    finally:
+        if progress is not None:
+            progress.end()
     if verbose:
         _explain(project, report)
     destination.put(report, request)

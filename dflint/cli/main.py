@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-import click
-
 from dflint import __version__
 from dflint.cli import exit_codes
 from dflint.cli.terminal import say, say_error
 from dflint.model.errors import DflintError, InputError, nearest
+from dflint.model.garbage import no_garbage_collection
+
+with no_garbage_collection():  # importing makes many objects, and they stay
+    import click
+
+# At the end of the process all goes at once: nothing is worth being looked through for garbage.
+atexit.register(gc.freeze)
 
 #: Where each verb is; its module is imported when it is used.
 VERBS = {
     "effects": "dflint.cli.effects:effects",
+    "exec": "dflint.cli.exec:exec_",
     "facts": "dflint.cli.facts:facts",
     "lint": "dflint.cli.lint:lint",
+    "locks": "dflint.cli.locks:locks",
+    "plan": "dflint.cli.plan:plan",
     "rule": "dflint.cli.rules:rule",
     "rules": "dflint.cli.rules:rules",
+    "runs": "dflint.cli.runs:runs",
     "snapshot": "dflint.cli.snapshot:snapshot",
     "trace": "dflint.cli.trace:trace",
 }
@@ -39,7 +50,8 @@ class _Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         module, _, attribute = VERBS[cmd_name].partition(":")
-        command: click.Command = getattr(import_module(module), attribute)
+        with no_garbage_collection():
+            command: click.Command = getattr(import_module(module), attribute)
         return command
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -87,7 +99,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = cli.main(given, prog_name="dflint", standalone_mode=False)
     except DflintError as error:
         say_error(error)
-        return exit_codes.UNUSABLE
+        return error.exit_code
     except click.UsageError as error:
         return _usage(error)
     except click.ClickException as error:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import sys
+import time
 from typing import TextIO
 
 from dflint.model.errors import ConfigErrors, DflintError, InputError, RuleErrors
 
 _WIDEST = 120
+#: Seconds before the first word of progress, and between two.
+_PATIENCE, _PAUSE = 1.0, 0.2
 
 
 def is_terminal(stream: TextIO) -> bool:
@@ -66,6 +69,39 @@ def say(text: str) -> None:
     # When stderr is gone, nobody can be told.
     with contextlib.suppress(OSError, ValueError):
         sys.stderr.write(text.encode("utf-8", "backslashreplace").decode("utf-8") + "\n")
+
+
+class Progress:
+    """One line on stderr that says how far a long run is; only for somebody who looks at a terminal."""
+
+    def __init__(self) -> None:
+        self._process = os.getpid()
+        self._next = time.monotonic() + _PATIENCE
+        self._count = self._shown = 0
+
+    def __call__(self, file: str) -> None:
+        """Tell of the next file. Processes that work for this one say nothing."""
+        self._count += 1
+        now = time.monotonic()
+        if now >= self._next and os.getpid() == self._process:
+            self._next = now + _PAUSE
+            self._put(f"{self._count} files, {file}"[: width(sys.stderr) - 1])
+
+    def end(self) -> None:
+        """Take the line away."""
+        if self._shown and os.getpid() == self._process:
+            self._put("")
+
+    def _put(self, text: str) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            sys.stderr.write("\r" + text.encode("utf-8", "backslashreplace").decode("utf-8").ljust(self._shown) + "\r")
+            sys.stderr.flush()
+        self._shown = len(text)
+
+
+def progress() -> Progress | None:
+    """Progress, if somebody can see it."""
+    return Progress() if is_terminal(sys.stderr) and os.environ.get("TERM") != "dumb" else None
 
 
 def say_error(error: DflintError) -> None:

@@ -73,3 +73,25 @@ def test_what_cannot_be_read(tmp_path: Path, file: str, capsys: pytest.CaptureFi
     assert main(["effects", file, "--catalog", file]) == exit_codes.UNUSABLE
     assert main(["effects", file, "--pg-version", "9"]) == exit_codes.UNUSABLE
     assert capsys.readouterr().out == ""
+
+
+def test_the_earlier_files_of_the_folder_are_replayed(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    def write(name: str, text: str) -> str:
+        path = tmp_path / name
+        path.write_text(text)
+        return str(path)
+
+    write("00001_a.sql", "-- +goose Up\nCREATE TABLE t (a int, b text);\nCREATE INDEX t_b ON t (b);\n")
+    write("00002_b.sql", "-- +goose Up\nALTER TABLE t ADD c int;\n-- +goose Down\nDROP TABLE t;\n")
+    file = write("00003_c.sql", "-- +goose Up\nDROP INDEX t_b;\n\nALTER TABLE t DROP c;\n-- +goose Down\nSELECT 1;\n")
+    write("00004_d.sql", "-- +goose Up\nDROP TABLE t;\n")
+    assert main(["effects", file, "--format", "json"]) == exit_codes.FINE
+    first, second = json.loads(capsys.readouterr().out)["statements"]
+    assert (first["line"], second["line"]) == (2, 4)
+    assert first["locks"] == {"index:public.t_b": "ACCESS EXCLUSIVE", "table:public.t": "ACCESS EXCLUSIVE"}
+    assert first["refused_by_server"] is second["refused_by_server"] is None
+    assert second["unknown"] == []
+    # The runner wraps the file in a transaction.
+    file = write("00003_c.sql", "-- +goose Up\nDROP INDEX CONCURRENTLY t_b;\nSELECT 1;\n")
+    assert main(["effects", file, "--format", "json"]) == exit_codes.FINE
+    assert json.loads(capsys.readouterr().out)["statements"][0]["refused_by_server"]["sqlstate"] == "25001"

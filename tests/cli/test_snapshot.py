@@ -12,7 +12,9 @@ from msgspec.structs import replace
 
 from dflint.app.snapshot_files import save_snapshot
 from dflint.model.catalog import Catalog, Table
+from dflint.model.expressions import Type
 from dflint.model.names import Name
+from dflint.model.schema import Column
 from tests.cli.running import Ran, run, spawn
 from tests.servers import TestServer
 
@@ -48,7 +50,7 @@ def execute(dsn: str, sql: str) -> None:
 
 def by_hand(**more: object) -> None:
     """A snapshot file of one table."""
-    table = Table(Name("public", "t"), rows=3)
+    table = Table(Name("public", "t"), (Column("a", Type(Name("pg_catalog", "int4"))),), rows=3)
     catalog = Catalog(closed=True, version=18, relations=Map({table.name: table}))
     save_snapshot(replace(catalog, **more), FILE)
 
@@ -173,6 +175,34 @@ def test_lint_rests_on_the_snapshot(folder: Path, capsys: pytest.CaptureFixture[
     (folder / "m" / "0001_a.sql").write_text("CREATE TABLE IF NOT EXISTS n (a int);\nCREATE INDEX ON n (a);\n")
     assert findings(capsys, "m", "--catalog", FILE) == []
     assert findings(capsys, "m") != []
+
+
+def test_what_the_snapshot_does_not_allow_is_refused(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    by_hand()
+    migrations(
+        folder,
+        CREATE
+        + """
+        CREATE TABLE IF NOT EXISTS t (a int);
+        ALTER TABLE t DROP COLUMN b;
+        ALTER TABLE t DROP COLUMN IF EXISTS b, ADD COLUMN IF NOT EXISTS a int;
+        DROP TABLE n;
+        ALTER TABLE n ADD COLUMN a int;
+        """,
+    )
+    ran = run(capsys, "lint", "m", "--catalog", FILE, "--select", "refused-by-server", "--format", "json")
+    found = json.loads(ran.stdout)["findings"]
+    assert [(each["line"], each["level"], each["confidence"], each["basis"]) for each in found] == [
+        (line, "error", "high", "snapshot") for line in (1, 4, 6, 7)
+    ]
+    assert ["42P07" in found[0]["message"], "42703" in found[1]["message"], "42P01" in found[2]["message"]] == [True] * 3
+    # Without one, only what the file itself shows.
+    assert findings(capsys, "m", "--select", "refused-by-server") == [
+        ("m/0001_a.sql", "refused-by-server", "replay"),
+        ("m/0001_a.sql", "refused-by-server", "replay"),
+    ]
+    by_hand(incomplete=("views could not be read",))
+    assert len(findings(capsys, "m", "--catalog", FILE, "--select", "refused-by-server")) == 2
 
 
 def test_files_not_named_are_in_the_snapshot(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ def test_version_and_help(capsys: pytest.CaptureFixture[str]) -> None:
         (["lnt"], "'lnt' is neither a command nor an existing path (did you mean 'lint'?)"),
         (
             ["xyzzy"],
-            "'xyzzy' is neither a command nor an existing path (commands: effects, facts, lint, rule, rules, snapshot, trace)",
+            f"'xyzzy' is neither a command nor an existing path (commands: {', '.join(VERBS)})",
         ),
         (["--formt", "json"], "No such option '--formt'. Did you mean '--format'? (see dflint lint --help)"),
         (["lint", "--pg-version", "9"], "Invalid value for '--pg-version'"),

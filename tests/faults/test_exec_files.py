@@ -1,0 +1,97 @@
+"""Faults 41, 50, 51, and files: what is executed when a migration file is given, from planning to the end."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.faults.executing import Database, gate, kinds, until
+
+pytestmark = pytest.mark.majors("newest")
+
+
+def write(db: Database, text: str, name: str = "migration.sql") -> str:
+    Path(db.folder, name).write_text(text)
+    return name
+
+
+def test_a_file_is_executed_step_by_step_and_once(db: Database) -> None:
+    file = write(
+        db,
+        "CREATE TABLE t (id int PRIMARY KEY, a int);\n"
+        "BEGIN;\nINSERT INTO t VALUES (1, 1);\nINSERT INTO t VALUES (2, 2);\nCOMMIT;\n"
+        "CREATE INDEX CONCURRENTLY t_a ON t (a);\n",
+    )
+    ended = db.execute(file, "--yes")
+    assert ended.status == 0, ended.stderr
+    assert db.steps() == ["done"] * 3
+    assert db.one("SELECT count(*) FROM t") == 2
+    assert db.indexes("t") == {"t_a": True, "t_pkey": True}
+    again = db.execute(file, "--yes")
+    assert (again.status, "already applied" in again.stdout) == (0, True), again.stderr
+
+
+def test_a_file_that_was_stopped_is_continued_by_executing_it_again(db: Database) -> None:
+    file = write(
+        db,
+        "CREATE TABLE a (i int);\n"
+        "SET lock_timeout = '120s';\nSET statement_timeout = '120s';\n"
+        "BEGIN; CREATE TABLE b (i int); SELECT pg_advisory_xact_lock(4711); COMMIT;\n"
+        "ALTER TABLE a ADD COLUMN j int;\n",
+    )
+    with gate(db) as waiting:
+        execution = db.start(file, "--yes")
+        until(waiting, "the gate")
+        execution.kill()
+    until(lambda: db.one("SELECT count(*) FROM pg_locks WHERE locktype = 'advisory'") == 0, "the end of the session")
+    ended = db.execute(file, "--yes")
+    assert ended.status == 0, ended.stderr
+    assert len(db.runs()) == 1
+    assert db.one("SELECT count(*) FROM pg_attribute WHERE attrelid = 'a'::regclass AND attname = 'j'") == 1
+
+
+def test_41_an_old_snapshot_is_waited_for_before_a_build_begins(db: Database) -> None:
+    db.run("CREATE TABLE t (a int)")
+    file = write(db, "CREATE INDEX CONCURRENTLY t_a ON t (a);\n")
+    with db.connect(autocommit=False) as own:
+        own.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")
+        own.execute("SELECT 1")
+        execution = db.start(file, "--yes")
+        until(lambda: db.indexes("t") == {"t_a": False} or "concern" in kinds(db.folder), "the build or the wait")
+        assert execution.alive()
+        # Nobody but it is waited for: our own sessions have no snapshot.
+        waiting = "SELECT count(*) FROM pg_stat_activity WHERE backend_xmin IS NOT NULL AND application_name LIKE %s"
+        assert db.one(f"{waiting} AND state LIKE 'idle%%'", "dflint%") == 0
+    ended = execution.result()
+    assert ended.status == 0, ended.stderr
+    assert db.indexes("t") == {"t_a": True}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "BEGIN; CREATE INDEX CONCURRENTLY t_a ON t (a); COMMIT;",
+        "CREATE TABLE p (a int) PARTITION BY LIST (a);\nCREATE INDEX CONCURRENTLY p_a ON p (a);",
+    ],
+    ids=["50", "51"],
+)
+def test_what_the_server_would_refuse_is_refused_when_it_is_planned(db: Database, text: str) -> None:
+    db.run("CREATE TABLE t (a int)")
+    ended = db.execute(write(db, text), "--yes")
+    assert ended.status in {2, 10}, ended
+    assert "CONCURRENTLY" in ended.stderr
+    assert db.one("SELECT count(*) FROM pg_namespace WHERE nspname = 'dflint'") == 0
+    assert db.indexes("t") == {}
+
+
+def test_json_is_one_document_whatever_happens(db: Database) -> None:
+    import json
+
+    good = db.execute(write(db, "CREATE TABLE a (i int);"), "--yes", "--format", "json")
+    bad = db.execute(write(db, "SELECT 1/0;", "bad.sql"), "--yes", "--format", "json")
+    for ended, status in ((good, 0), (bad, 12)):
+        assert ended.status == status, ended
+        document = json.loads(ended.stdout)
+        assert (document["schema_version"], document["exit_code"]) == (1, status)
+    assert json.loads(bad.stdout)["ending"]["next"]
