@@ -9,7 +9,7 @@ from dflint.model.operations import data, indexes, objects, session, tables
 from dflint.model.operations.base import Opaque, Operation
 from dflint.planning.undo import columns as column
 from dflint.planning.undo import constraints as constraint
-from dflint.planning.undo import details, hierarchy, rows
+from dflint.planning.undo import details, hierarchy, moving, rows
 from dflint.planning.undo import objects as object_
 from dflint.planning.undo import tables as table
 from dflint.planning.undo import types_and_rules as other
@@ -73,8 +73,8 @@ INVERSES: Final[dict[type[Operation], Callable[[Before, Any], list[str]]]] = {
     indexes.CreateIndex: constraint.create_index,
     # Objects of any kind
     objects.DropObject: object_.drop_object,
-    objects.RenameObject: object_.rename,
-    objects.SetObjectSchema: object_.set_schema,
+    objects.RenameObject: moving.rename,
+    objects.SetObjectSchema: moving.set_schema,
     objects.ChangeOwner: details.undo_owner,
     objects.Comment: details.undo_comment,
     objects.GrantPrivileges: details.undo_privileges,
