@@ -41,6 +41,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
         runner: name of the migration runner; None: detected.
         version: major version of the server.
         plugins: import names of plugin modules.
+        keep_dropped: as `dflint.planning.making.make_plan` takes it.
     """
 
     paths: tuple[str, ...]
@@ -49,6 +50,7 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     runner: str | None = None
     version: int | None = None
     plugins: tuple[str, ...] = ()
+    keep_dropped: bool = False
 
 
 async def made(request: PlanRequest) -> Plan:
@@ -73,6 +75,7 @@ async def made(request: PlanRequest) -> Plan:
         runner=request.runner,
         version=request.version,
         plugins=request.plugins,
+        keep_dropped=request.keep_dropped,
     )
 
 
@@ -84,6 +87,7 @@ async def plan_files(
     runner: str | None = None,
     version: int | None = None,
     plugins: Sequence[str] = (),
+    keep_dropped: bool = False,
 ) -> Plan:
     """The plan of migration files of one history, in its order.
 
@@ -94,6 +98,7 @@ async def plan_files(
         runner: name of the migration runner; None: detected.
         version: major version of the server; None: that of the database or snapshot, else the newest known.
         plugins: import names of plugin modules.
+        keep_dropped: as `dflint.planning.making.make_plan` takes it.
 
     Raises:
         InputError: a statement cannot be executed as it stands, or the files cannot be planned together.
@@ -106,7 +111,7 @@ async def plan_files(
     operations = chain.from_iterable(operations_of(file.text.text.decode()) for file in files)
     definitions = await _definitions(dsn, operations, major)
     fold = _fold(history, catalog, major)
-    return make_plan(files, fold, version=major, called=_called, definitions=definitions)
+    return make_plan(files, fold, version=major, called=_called, definitions=definitions, keep_dropped=keep_dropped)
 
 
 def plan_sql(

@@ -24,6 +24,11 @@ from dflint.model.errors import InputError
     metavar="N",
     help=f"PostgreSQL major version.  [default: the database's or snapshot's, else {NEWEST_VERSION}]",
 )
+@click.option(
+    "--keep-dropped",
+    is_flag=True,
+    help="Move tables to the schema dflint_trash instead of dropping them, and copy columns there before.",
+)
 @click.option("--save", metavar="PLAN", help="Write the plan there, for `dflint exec PLAN`.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
 @click.option("-o", "--output-file", metavar="FILE", help="Write there and not to stdout.")
@@ -35,6 +40,7 @@ def plan(
     catalog: str | None,
     runner: str | None,
     pg_version: int | None,
+    keep_dropped: bool,
     save: str | None,
     output_format: str,
     output_file: str | None,
@@ -61,6 +67,7 @@ def plan(
         runner=runner,
         version=pg_version,
         plugins=settings.plugins,
+        keep_dropped=keep_dropped,
     )
     found = run(made(request))
     document = write_plan(found).decode()

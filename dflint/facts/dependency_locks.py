@@ -58,6 +58,12 @@ def _pointed_to(context: Context) -> Iterator[Name]:
         for column in new.columns:
             if column.default is not None and not _same_default(had, column, retyped):
                 yield from sequences_named(column.default)
+        if had.parents and not new.parents:
+            # Its part of the foreign key to a partitioned table becomes one of its own, with a part for each partition.
+            # One that it had before it was attached has those already.
+            for constraint in had.constraints:
+                if not constraint.local:
+                    yield from list(_key_indexes(constraint, before))[1:]
         if new.parents and new.parents != had.parents:
             for constraint in _referring(new.parents, before):
                 yield from _key_indexes(replace(constraint, references=name), before)

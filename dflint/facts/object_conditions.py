@@ -47,6 +47,16 @@ def tablespace_same(context: Context) -> Answer:
     return UNKNOWN if found is UNKNOWN else False
 
 
+def publication_lists_view(context: Context) -> Answer:
+    """CREATE PUBLICATION … FOR TABLE: one of those listed is a view."""
+    catalog, path = context.catalog, context.session.search_path
+    names = [catalog.resolve(name, path) for name in getattr(context.operation, "tables", ())]
+    found = [catalog.relations.get(name, None if catalog.closed else UNKNOWN) for name in names]
+    if any(isinstance(each, View) for each in found):
+        return True
+    return UNKNOWN if UNKNOWN in found else False
+
+
 def access_method_same(context: Context) -> Answer:
     """SET ACCESS METHOD: the relation uses it already."""
     found, wanted = _relation(context), getattr(context.operation, "method", None) or "heap"
@@ -321,6 +331,7 @@ def sequence_owned(context: Context) -> Answer:
 
 CONDITIONS: tuple[Condition, ...] = (
     Condition("options.strong", BOOL, options_strong, catalog=False),
+    Condition("publication.lists_view", BOOL, publication_lists_view, "the relations listed"),
     Condition("tablespace.same", BOOL, tablespace_same, "the tablespace of {target}"),
     Condition("access_method.same", BOOL, access_method_same, "the access method of {target}"),
     Condition("index.immutable", BOOL, index_immutable, "how volatile its functions are"),

@@ -123,6 +123,14 @@ def enum_has_value(context: Context) -> Answer:
     return _of_type(context, lambda found: isinstance(found, EnumType) and value in found.values)
 
 
+def enum_has_neighbor(context: Context) -> Answer:
+    """The enum has the value beside which the new one is to stand, or none is named."""
+    neighbor = getattr(context.operation, "neighbor", None)
+    if neighbor is None:
+        return True
+    return _of_type(context, lambda found: isinstance(found, EnumType) and neighbor in found.values)
+
+
 CONDITIONS: tuple[Condition, ...] = (
     Condition("domain.not_null", BOOL, domain_not_null, "whether the domain {target} is NOT NULL"),
     Condition("domain.has_constraint", BOOL, domain_has_constraint, "the constraints of {target}"),
@@ -131,5 +139,6 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("type.has_tables", BOOL, type_has_tables),
     Condition("attribute.exists", BOOL, attribute_exists, "the attributes of {target}"),
     Condition("enum.has_value", BOOL, enum_has_value, "the values of {target}"),
+    Condition("enum.has_neighbor", BOOL, enum_has_neighbor, "the values of {target}"),
     Condition("enum_value.fresh", BOOL, enum_value_fresh, catalog=False),
 )

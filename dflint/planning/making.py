@@ -47,6 +47,7 @@ from dflint.planning.backfills import backfill, wanted
 from dflint.planning.estimates import estimate
 from dflint.planning.fingerprint import fingerprint_of
 from dflint.planning.hashes import plan_hash
+from dflint.planning.keeping import Kept, keep
 from dflint.planning.locking import lock_class, timeouts_for
 from dflint.planning.refusals import Problem, problem
 from dflint.planning.settings import Settings, with_timeouts
@@ -83,6 +84,7 @@ def make_plan(
     called: Called = as_they_are,
     definitions: Mapping[str, str] | None = None,
     session: Session | None = None,
+    keep_dropped: bool = False,
 ) -> Plan:
     """The plan that executes migration files in order, as their runner would.
 
@@ -95,12 +97,13 @@ def make_plan(
         called: tells what routines that statements call do.
         definitions: how the server prints what may have to be made again: see `dflint.planning.undo.undo`.
         session: settings in force before; None: none is known.
+        keep_dropped: tables are moved away and not dropped, and columns copied: see `dflint.planning.keeping`.
 
     Raises:
         InputError: a statement cannot be executed as it stands, with its line.
     """
     before = fold.catalog
-    maker = Maker(fold, called, definitions or {})
+    maker = Maker(fold, called, definitions or {}, keep_dropped=keep_dropped)
     for file in files:
         maker.add(file, session)
     plan = Plan(source=", ".join(file.path for file in files), target=PlanTarget(version), steps=maker.steps())
@@ -141,7 +144,10 @@ class _Part(Struct, frozen=True):
 class Maker:
     """Goes through files, and collects what is executed."""
 
-    def __init__(self, fold: Fold, called: Called, definitions: Mapping[str, str]) -> None:
+    def __init__(
+        self, fold: Fold, called: Called, definitions: Mapping[str, str], *, keep_dropped: bool = False
+    ) -> None:
+        self._keep_dropped = keep_dropped
         self._fold = fold
         self._called = called
         self._definitions = dict(definitions)
@@ -189,6 +195,13 @@ class Maker:
         cut = None if words is None else backfill(words, own)
         if isinstance(cut, Problem):
             raise cut.error(file.path, line)
+        undone, notes = undo_of(own, self._definitions), _notes(effects)
+        kept = keep(own, sql, self._definitions) if self._keep_dropped else None
+        if isinstance(kept, Kept):
+            sql, notes = kept.sql, (*notes, kept.note)
+            undone = undone if kept.undo is None else Undone(kept.undo)
+        elif kept is not None:
+            notes = (*notes, kept)
         alone = effects.transaction == "refused" or refused_in_transaction([each.operation for each in own])
         self._parts.append(
             _Part(
@@ -196,13 +209,13 @@ class Maker:
                 sql=sql,
                 group=first.transaction.group if first.transaction.open else 0,
                 effects=effects,
-                undone=undo_of(own, self._definitions),
+                undone=undone,
                 session=first.session,
                 catalog=first.catalog,
                 created=frozenset(first.created) | frozenset(first.maybe_created),
                 alone=alone,
                 backfill=cut,
-                notes=_notes(effects),
+                notes=notes,
                 about=frozenset(_about(own)),
             )
         )

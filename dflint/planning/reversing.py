@@ -8,8 +8,10 @@ from typing import Final
 from msgspec.structs import replace
 
 from dflint.model.errors import InputError
-from dflint.model.plan import Plan, Step, StepKind, Undo
+from dflint.model.locks import blocks_writes
+from dflint.model.plan import Plan, Step, StepKind, Timeouts, Undo
 from dflint.planning.hashes import plan_hash
+from dflint.planning.locking import lock_class, timeouts_for
 from dflint.planning.statements import operations_of, refused_in_transaction, statements_of
 
 _NOT_AGAIN: Final = Undo(irreversible="it is the undo of another step; run that one again")
@@ -41,9 +43,9 @@ def reverse(plan: Plan, done: Sequence[str]) -> Plan:
                     sql=sql,
                     kind=kind,
                     group=step.group,
-                    locks=step.locks if kind == "tx" else {},
-                    lock_class=step.lock_class if kind == "tx" else "schema_changes",
-                    timeouts=step.timeouts,
+                    locks=_locks(step) if kind == "tx" else {},
+                    lock_class=lock_class(_locks(step), complete=False) if kind == "tx" else "schema_changes",
+                    timeouts=_timeouts(step) if kind == "tx" else timeouts_for(kind, "schema_changes"),
                     undo=_NOT_AGAIN,
                     settings=step.settings,
                     notes=(f"takes back step {step.id}",),
@@ -56,6 +58,19 @@ def reverse(plan: Plan, done: Sequence[str]) -> Plan:
         point_of_no_return=steps[0].id if steps else None,
     )
     return replace(reversed_, hash=plan_hash(reversed_))
+
+
+def _locks(step: Step) -> dict[str, str]:
+    """What taking a step back locks, as far as can be told: what stopped writers on the way there stops all.
+
+    CREATE INDEX lets readers pass, DROP INDEX does not. A stronger lock taken first is better than one asked for later.
+    """
+    return {one: "ACCESS EXCLUSIVE" if blocks_writes(mode) else mode for one, mode in step.locks.items()}
+
+
+def _timeouts(step: Step) -> Timeouts:
+    usual = timeouts_for("tx", "reads")
+    return Timeouts(min(step.timeouts.lock_ms or usual.lock_ms, usual.lock_ms), step.timeouts.statement_ms)
 
 
 def _pieces(statements: Sequence[str]) -> list[tuple[StepKind, str]]:

@@ -195,7 +195,9 @@ def test_what_the_snapshot_does_not_allow_is_refused(folder: Path, capsys: pytes
     assert [(each["line"], each["level"], each["confidence"], each["basis"]) for each in found] == [
         (line, "error", "high", "snapshot") for line in (1, 4, 6, 7)
     ]
-    assert ["42P07" in found[0]["message"], "42703" in found[1]["message"], "42P01" in found[2]["message"]] == [True] * 3
+    assert ["42P07" in found[0]["message"], "42703" in found[1]["message"], "42P01" in found[2]["message"]] == [
+        True
+    ] * 3
     # Without one, only what the file itself shows.
     assert findings(capsys, "m", "--select", "refused-by-server") == [
         ("m/0001_a.sql", "refused-by-server", "replay"),

@@ -276,7 +276,7 @@ async def test_killed_sessions_are_noticed(pg: TestServer) -> None:
             for _ in range(50):
                 await connection.execute(
                     "select pg_terminate_backend(pid) from pg_stat_activity "
-                    "where datname = current_database() and query ~ 'pg_postmaster_start_time' and pid <> pg_backend_pid()"
+                    "where datname = current_database() and application_name = 'dflint'"
                 )
                 await asyncio.sleep(0.05)
 

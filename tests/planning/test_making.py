@@ -186,6 +186,18 @@ def test_rows_of_a_table_of_the_plan_itself_go_with_it() -> None:
     ]
 
 
+def test_what_reaches_beyond_a_table_of_the_plan_itself_is_not_taken_for_its_own() -> None:
+    found = plan(
+        "create table p (a int) partition by list (a); create table h (a int primary key);"
+        "alter table p attach partition keyless for values in (1); truncate h cascade",
+    )
+    # Dropping the new table would drop the old one with it.
+    assert found.steps[2].undo.sql == ("ALTER TABLE public.p DETACH PARTITION public.keyless",)
+    assert found.steps[3].undo.irreversible is not None
+    unknown = plan("create table p (a int) partition by list (a); alter table p attach partition q default", setup=None)
+    assert unknown.steps[1].undo.irreversible == "the catalog does not say what q was"
+
+
 # --- backfill -----------------------------------------------------------------------------------------------------
 
 

@@ -40,6 +40,14 @@ def test_fault_69_what_is_irreversible_is_refused() -> None:
     assert len(reverse(made, ["1"]).steps) == 1
 
 
+def test_the_way_back_may_lock_more_than_the_way_there() -> None:
+    (step,) = reverse(plan("create index i on users (age)"), ["1"]).steps
+    assert (step.sql, step.lock_class) == ("DROP INDEX public.i", "reads")
+    assert step.locks["table:public.users"] == "ACCESS EXCLUSIVE"
+    (step,) = reverse(plan("create table t (a int)"), ["1"]).steps
+    assert (step.locks, step.lock_class, step.timeouts.lock_ms) == ({}, "unknown", 500)
+
+
 def test_an_unknown_step_is_refused() -> None:
     with pytest.raises(InputError, match="no step 7"):
         reverse(plan(SQL), ["7"])

@@ -128,12 +128,18 @@ def test_other_columns_beside_set_config() -> None:
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [
-        ("INSERT INTO s.t (a, b) VALUES (1, 2), (3, 4)", Insert(target=name("s.t"), columns=("a", "b"), rows=2)),
+        (
+            "INSERT INTO s.t (a, b) VALUES (1, 2), (3, 4)",
+            Insert(target=name("s.t"), columns=("a", "b"), rows=2, width=2),
+        ),
         ("INSERT INTO t DEFAULT VALUES", Insert(target=name("t"), source="default")),
-        ("INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING", Insert(target=name("t"), rows=1, on_conflict="nothing")),
+        (
+            "INSERT INTO t VALUES (1) ON CONFLICT DO NOTHING",
+            Insert(target=name("t"), rows=1, width=1, on_conflict="nothing"),
+        ),
         (
             "INSERT INTO t VALUES (1) ON CONFLICT (a) DO UPDATE SET b = excluded.b RETURNING a",
-            Insert(target=name("t"), rows=1, on_conflict="update"),
+            Insert(target=name("t"), rows=1, width=1, on_conflict="update"),
         ),
     ],
 )

@@ -14,11 +14,12 @@ from msgspec import Struct
 from dflint.model.catalog import Catalog
 from dflint.model.context import Context
 from dflint.model.names import Name
-from dflint.model.operations.base import Opaque, Operation
+from dflint.model.operations.base import Operation
 from dflint.model.operations.objects import DropObject
 from dflint.model.plan import Undo
 from dflint.planning.undo.before import Before, Irreversible, Nothing
 from dflint.planning.undo.inverses import INVERSES
+from dflint.planning.undo.own import is_own
 
 __all__ = ["Undone", "undo", "undo_of"]
 
@@ -89,7 +90,7 @@ def undo_of(contexts: Sequence[Context], definitions: Mapping[str, str]) -> Undo
             together=context.statement.operations,
         )
         undone = _inverse(before, path_known=context.session.path_known)
-        if undone.reasons and _is_own(context):
+        if undone.reasons and is_own(context):
             undone = Undone()
         parts.append((context, undone))
     return Undone.joined([undone for _, undone in _in_order(parts)])
@@ -111,15 +112,6 @@ def _inverse(before: Before, *, path_known: bool = True) -> Undone:
     except Irreversible as error:
         return Undone(reasons=(str(error),))
     return Undone(tuple(sql))
-
-
-def _is_own(context: Context) -> bool:
-    """Whether it is about something that the plan itself creates, and that goes when that is taken back."""
-    operation = context.operation
-    if operation.target is None or isinstance(operation, (Opaque, DropObject)) or operation.conditional:
-        return False
-    target = getattr(operation, "on", None) or operation.target
-    return context.resolve(target) in context.created
 
 
 def _in_order(parts: list[tuple[Context, Undone]]) -> list[tuple[Context, Undone]]:

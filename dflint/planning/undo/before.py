@@ -174,8 +174,10 @@ class Before:
         """Whether owners, comments and privileges are known.
 
         Raises:
-            Irreversible: the catalog comes from texts.
+            Irreversible: the catalog comes from texts, or could not be read as a whole.
         """
+        if self.catalog.incomplete:
+            raise Irreversible(f"the catalog does not say for sure {what}: {self.catalog.incomplete[0]}")
         if self.catalog.basis not in ("live", "snapshot") and not self.catalog.closed:
             raise Irreversible(f"the catalog does not say {what}")
 

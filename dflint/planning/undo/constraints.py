@@ -17,7 +17,7 @@ from dflint.model.quoting import quote_identifier, quote_literal
 from dflint.model.schema import Constraint
 from dflint.planning.undo.before import Before, Irreversible, Nothing, identity
 from dflint.planning.undo.columns import alter
-from dflint.planning.undo.spelling import columns, constraint_sql, index_sql, quoted
+from dflint.planning.undo.spelling import constraint_sql, index_sql, quoted
 from dflint.planning.undo.tables import replica
 
 
@@ -87,6 +87,11 @@ def added_again(
     before: Before, operation: DropConstraint | ValidateConstraint, table: Table, constraint: Constraint
 ) -> list[str]:
     """A constraint that was dropped."""
+    return constraint_again(before, table, constraint, alter(before, operation))
+
+
+def constraint_again(before: Before, table: Table, constraint: Constraint, where: str | None = None) -> list[str]:
+    """The statements that make a constraint of a table again."""
     name = constraint.name or ""
     index = before.catalog.relations.get(constraint.index) if constraint.index is not None else None
     kind = "fk" if constraint.kind == "foreign_key" else "constraint"
@@ -95,7 +100,7 @@ def added_again(
     text = constraint_sql(constraint, own, before.definition(kind, parts))
     if text is None:
         raise Irreversible(f"the catalog does not say exactly how constraint {name} of {table.name} was defined")
-    sql = [f"{alter(before, operation)} ADD CONSTRAINT {quote_identifier(name)} {text}"]
+    sql = [f"{where or f'ALTER TABLE {quoted(table.name)}'} ADD CONSTRAINT {quote_identifier(name)} {text}"]
     if own is not None:
         sql += _marks(table, own)
     return [*sql, *_comment(before, kind, parts, f"CONSTRAINT {quote_identifier(name)} ON {quoted(table.name)}")]
@@ -255,7 +260,7 @@ __all__ = [
     "add_constraint",
     "added_again",
     "alter_constraint",
-    "columns",
+    "constraint_again",
     "create_index",
     "drop_constraint",
     "drop_index",
