@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Protocol
 
+import psycopg
 from msgspec import Struct
 
 from dflint.guard.own_checks import assertion, command
@@ -328,7 +329,10 @@ async def migrate(migration: Migration, checkpoints: Checkpoints, *, rollback_on
         )
     not_covered: tuple[str, ...] = ("a rollback was not asked for",)
     if rollback_on_failure:
-        not_covered = await migration.take_back()
+        try:
+            not_covered = await migration.take_back()
+        except psycopg.Error as error:
+            not_covered = (f"the session that was to take it back failed: {' '.join(str(error).split())}",)
     return ValidationResult(
         all_checkpoints_passed=False,
         checkpoint_results=tuple(checkpoints.results),

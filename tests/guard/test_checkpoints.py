@@ -13,6 +13,7 @@ import pytest
 from psycopg import errors
 
 from dflint.guard.checkpoints import ValidationResult
+from dflint.guard.errors import Fenced
 from dflint.guard.verified_state import State
 from dflint.migrations.concurrent_access_manager import MigrationLockManager
 from dflint.migrations.validation_checkpoints import ValidationCheckpointManager
@@ -480,3 +481,18 @@ async def test_section_7_says_what_failed(pg: TestServer, capsys: pytest.Capture
     assert out[0].startswith("Migration failed at: post_migration:")
     assert out[2] == "Rollback executed: True"
     assert (await _state(dsn)).objects == before.objects
+
+
+@asynchronous
+async def test_a_lost_lock_is_said_loudly(pg: TestServer) -> None:
+    dsn = await _database(pg)
+    with pytest.raises(Fenced, match="not held any more"):
+        await ValidationCheckpointManager(dsn).execute_with_validation(
+            _migration(
+                dsn,
+                "alter table orders add column note text",
+                "select pg_terminate_backend(pid) from pg_stat_activity "
+                "where datname = current_database() and application_name like 'dflint%'",
+            ),
+            [{"stage": "post_migration", "validators": [{"sql": "select false"}]}],
+        )
