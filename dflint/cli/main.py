@@ -84,7 +84,8 @@ def cli() -> None:
     `dflint [PATHS]` is short for `dflint lint [PATHS]`.
 
     Exit status: 0 fine; 1 findings at or above the fail level; 2 usage, configuration, unreadable input or internal
-    error; 3 nothing to lint; 130 interrupted.
+    error; 3 nothing to lint; 10 refused, nothing changed; 11 no locks to be had; 12 failed and rolled back; 13 failed,
+    partly applied; 14 applied, a check afterwards failed; 130 interrupted.
     """
 
 

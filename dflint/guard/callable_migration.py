@@ -11,6 +11,7 @@ import psycopg
 from psycopg import AsyncConnection
 
 from dflint.guard.definitions import Definitions, read_definitions, renamings, restoration
+from dflint.guard.errors import GuardRefused
 from dflint.guard.lock import MigrationLock
 from dflint.guard.verified_state import State
 from dflint.plugin.validators import TableName
@@ -43,9 +44,20 @@ class CallableMigration:
         self._definitions: Definitions | None = None
 
     async def prepare(self) -> tuple[str, ...]:
-        """Note what there is."""
+        """Note what there is.
+
+        Raises:
+            GuardRefused: somebody's lock stands in the way; nothing was run.
+        """
         session = self._lock.connection
-        self._definitions = await read_definitions(session)
+        try:
+            self._definitions = await read_definitions(session)
+        except psycopg.errors.LockNotAvailable as error:
+            raise GuardRefused(
+                "the definitions of views cannot be read: a table that they read is locked",
+                blocked="by a session that holds ACCESS EXCLUSIVE; dflint locks shows it",
+                next="run the migration again when that session has ended",
+            ) from error
         self._state = await State.read(session, self._tables)
         if self._takes_session:
             return ()

@@ -182,6 +182,8 @@ async def read_definitions(connection: AsyncConnection[Any]) -> Definitions:
     """
     async with connection.transaction():
         await connection.execute(b"set local search_path = pg_catalog")
+        # pg_get_viewdef waits for whoever has locked a table that the view reads.
+        await connection.execute(b"set local lock_timeout = '2s'")
         objects = dict[Key, Definition]()
         for kind, query in _QUERIES.items():
             for schema, table, name, make, drop in await _rows(connection, query):

@@ -154,9 +154,7 @@ async def _note(situation: Situation) -> Verdict:
 
 async def _changed(situation: Situation) -> tuple[list[str], list[str]]:
     """What was lost or changed; and what cannot be told, because others were writing too."""
-    noted = situation.memory.get(_NOTED)
-    if noted is None:
-        return [], ["nothing was noted before the migration"]
+    noted = situation.memory[_NOTED]
     present = {quoted((s, t)) for s, t, _ in await situation.queries.rows(_tables(in_scope(situation)))}
     lost, unsure = list[str](), list[str]()
     for name, was in noted["tables"].items():
@@ -186,6 +184,8 @@ async def _changed_columns(situation: Situation, was: dict[str, Any]) -> list[st
 
 
 async def _integrity(situation: Situation) -> Verdict:
+    if _NOTED not in situation.memory:
+        return Verdict(None, "the rows could not be counted before the migration: there is nothing to compare with")
     lost, unsure = await _changed(situation)
     found = [*lost, *await orphans(situation), *await violated_checks(situation)]
     details = {"problems": found, "not_judged": unsure}

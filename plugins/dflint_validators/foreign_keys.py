@@ -7,8 +7,7 @@ from dflint.plugin.validators import Situation, Validator, Verdict
 from dflint_validators.scope import in_scope, listed, quoted
 
 
-def _keys(scope: str) -> str:
-    referenced = scope.replace("n.", "rn.").replace("c.relname", "r.relname")
+def _keys(scope: str, referenced: str) -> str:
     return f"""
 select n.nspname, c.relname, k.conname, rn.nspname, r.relname, k.confmatchtype::text,
   array(select a.attname::text from unnest(k.conkey) with ordinality u(num, place)
@@ -45,7 +44,7 @@ async def orphans(situation: Situation) -> list[str]:
     """
     found = []
     for schema, table, name, its_schema, its_table, match, columns, keys in await situation.queries.rows(
-        _keys(in_scope(situation))
+        _keys(in_scope(situation), in_scope(situation, "rn", "r"))
     ):
         child, parent = quoted((schema, table)), quoted((its_schema, its_table))
         count = (await situation.queries.rows(_orphans(child, parent, columns, keys, match)))[0][0]

@@ -6,15 +6,16 @@ from dflint.model.quoting import quote_identifier, quote_literal
 from dflint.plugin.validators import Situation, TableName
 
 #: Schemas that are nobody's application: PostgreSQL's own and dflint's.
-OWN_SCHEMAS = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dflint', 'dflint_trash')"
+_APPLICATION = "{0}.nspname !~ '^pg_' and {0}.nspname not in ('information_schema', 'dflint', 'dflint_trash')"
+OWN_SCHEMAS = _APPLICATION.format("n")
 
 
-def in_scope(situation: Situation) -> str:
-    """A condition on ``n`` (pg_namespace) and ``c`` (pg_class): one of the tables to look at."""
+def in_scope(situation: Situation, namespace: str = "n", relation: str = "c") -> str:
+    """A condition on aliases of pg_namespace and pg_class: one of the tables to look at."""
     if not situation.tables:
-        return OWN_SCHEMAS
+        return _APPLICATION.format(namespace)
     named = ", ".join(f"({quote_literal(schema)}, {quote_literal(table)})" for schema, table in situation.tables)
-    return f"(n.nspname, c.relname) in ({named})"
+    return f"({namespace}.nspname, {relation}.relname) in ({named})"
 
 
 def quoted(table: TableName) -> str:

@@ -13,7 +13,7 @@ import pytest
 from psycopg import errors
 
 from dflint.guard.checkpoints import ValidationResult
-from dflint.guard.errors import Fenced
+from dflint.guard.errors import Fenced, GuardRefused
 from dflint.guard.verified_state import State
 from dflint.migrations.concurrent_access_manager import MigrationLockManager
 from dflint.migrations.validation_checkpoints import ValidationCheckpointManager
@@ -170,6 +170,50 @@ async def test_lost_rows_are_not_called_rolled_back_where_they_were_to_be_verifi
     assert result.failure_reason == "the values of public.orders.amount changed"
     assert not result.rollback_completed
     assert result.not_covered == ("the rows of public.orders are not those from before",)
+
+
+@asynchronous
+async def test_tables_of_any_name_may_be_named(pg: TestServer) -> None:
+    dsn = await _database(pg)
+    await _migration(
+        dsn,
+        'create table "in.voices, c.relname" (id int primary key)',
+        'create table lines (voice int references "in.voices, c.relname")',
+        'insert into "in.voices, c.relname" values (1)',
+        "insert into lines values (1)",
+    )()
+    result = await ValidationCheckpointManager(dsn).execute_with_validation(
+        _migration(dsn, "set session_replication_role = replica", 'delete from "in.voices, c.relname"'),
+        [{"stage": "post_migration", "validators": ["fk_consistency"]}],
+        tables=['"in.voices, c.relname"'],
+    )
+    assert result.failed_checkpoint == "post_migration:foreign_key_consistency", result
+
+
+@asynchronous
+async def test_a_locked_table_is_not_waited_for_without_end(pg: TestServer) -> None:
+    dsn = await _database(pg)
+    async with await psycopg.AsyncConnection.connect(dsn) as locker:
+        await locker.execute("lock table orders in access exclusive mode")
+        with pytest.raises(GuardRefused, match="a table that they read is locked"):
+            await ValidationCheckpointManager(dsn).execute_with_validation(_migration(dsn), [])
+
+
+@asynchronous
+async def test_rows_that_could_not_be_counted_before_are_not_called_kept(pg: TestServer) -> None:
+    dsn = await _database(pg)
+    await _migration(dsn, "create table alone (id int)")()
+    locker = await psycopg.AsyncConnection.connect(dsn)
+    await locker.execute("lock table alone in access exclusive mode")
+
+    async def migrate() -> None:
+        await locker.close()
+
+    result = await ValidationCheckpointManager(dsn).execute_with_validation(
+        migrate, [{"stage": "post_migration", "validators": ["data_integrity"]}]
+    )
+    assert result.failed_checkpoint == "post_migration:data_integrity", result
+    assert result.checkpoint_results[0].ok is None
 
 
 @pytest.mark.majors(14, 18)
