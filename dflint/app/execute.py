@@ -68,8 +68,9 @@ async def plan_of(request: ExecRequest) -> Plan:
 
 
 def _is_plan(content: bytes) -> bool:
-    """Whether a file is a saved plan and no SQL: no statement begins with a brace."""
-    return content.lstrip().startswith(b"{")
+    """Whether a file is a saved plan and no SQL: no statement begins with a brace, but templates do with two."""
+    start = content.lstrip()[:2]
+    return start.startswith(b"{") and start != b"{{"
 
 
 async def execute(request: ExecRequest, plan: Plan, progress: Progress) -> Outcome:

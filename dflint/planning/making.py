@@ -49,10 +49,11 @@ from dflint.planning.fingerprint import fingerprint_of
 from dflint.planning.hashes import plan_hash
 from dflint.planning.keeping import Kept, keep
 from dflint.planning.locking import lock_class, timeouts_for
-from dflint.planning.refusals import Problem, problem
+from dflint.planning.refusals import Problem, problem, template_directive
 from dflint.planning.settings import Settings, with_timeouts
 from dflint.planning.statements import parser, refused_in_transaction
 from dflint.planning.undo import Undone, undo_of
+from dflint.sql.mask import first_directive
 from dflint.sql.parse import text_start
 from dflint.sql.source_text import SourceText
 
@@ -157,6 +158,10 @@ class Maker:
     def add(self, file: PlanFile, session: Session | None) -> None:
         """Go through one file."""
         text = file.text
+        for section in file.sections:
+            directive = first_directive(text.text, section.span.start, section.span.end)
+            if section.direction == "up" and directive is not None:
+                raise template_directive().error(file.path, text.position(directive)[0])
         parsed = [
             [replace(statement, operations=in_passes(statement.operations)) for statement in statements]
             for statements in parser().parse(text.text, file.sections)

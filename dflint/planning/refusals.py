@@ -69,6 +69,11 @@ def problem(contexts: Sequence[Context], effects: StatementEffects, sql: str) ->
     return None
 
 
+def template_directive() -> Problem:
+    """A template decides what is executed: the rest of the file is not all of it, or not all of it is meant."""
+    return Problem("a template directive is no SQL", "write out the template: a plan is executed as it stands")
+
+
 def _of_operation(context: Context) -> Problem | None:
     operation = context.operation
     match operation:

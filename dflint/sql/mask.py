@@ -25,11 +25,13 @@ _COPY_DATA = re.compile(
 _PSQL_VARIABLE = re.compile(
     _QUOTED + rb"""|(?<![:\w\]\)])(?P<variable>:(?:[A-Za-z_]\w*|'[A-Za-z_]\w*'|"[A-Za-z_]\w*"|\{\?\w+\}))""", re.DOTALL
 )
+_CONTROL = rb"\{%.*?%\}|\{#.*?#\}|\{\{-?\s*(?:(?:if|else|end|range|with|define|block|template)\b|/\*).*?\}\}"
 _TEMPLATE = re.compile(
-    rb"(?P<control>\{%.*?%\}|\{#.*?#\}|\{\{-?\s*(?:(?:if|else|end|range|with|define|block|template)\b|/\*).*?\}\})"
+    rb"(?P<control>" + _CONTROL + rb")"
     rb"|(?P<value>\{\{.*?\}\}|\$\{[^}\n]*\}|@[A-Za-z_][\w.]*@|<%=?.*?%>)",
     re.DOTALL,
 )
+_DIRECTIVE = re.compile(_QUOTED + rb"|(?P<control>" + _CONTROL + rb")", re.DOTALL)
 #: psql commands that send the statement before them, as a semicolon does.
 _SENDS = frozenset(b"g gx gset gexec gdesc crosstabview watch".split())
 #: Includes and branches: what runs there is not in this file, or may not run.
@@ -98,6 +100,13 @@ def placeholders(text: bytes) -> dict[str, str]:
         for found in _TEMPLATE.finditer(text)
         if found["control"] is None
     }
+
+
+def first_directive(text: bytes, start: int, end: int) -> int | None:
+    """Where the first template directive (``{% if … %}``, ``{{ template … }}``) outside quotes and comments begins."""
+    if b"{" not in text:
+        return None
+    return next((found.start() for found in _DIRECTIVE.finditer(text, start, end) if found["control"]), None)
 
 
 def _template(found: re.Match[bytes]) -> bytes:

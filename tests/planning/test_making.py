@@ -285,3 +285,14 @@ def test_fault_51_a_concurrent_build_on_a_partitioned_table_is_refused_with_the_
 
 def test_harmless_psql_commands_are_left_out() -> None:
     assert shape(plan("\\set ON_ERROR_STOP on\n\\echo hello\nselect 1;\n")) == [("tx", "select 1")]
+
+
+@pytest.mark.parametrize("directive", ['{{ template "first.sql" }}', "{% if big %}", "{{- if .Big }}"])
+def test_a_file_with_template_directives_is_no_plan(directive: str) -> None:
+    error = refusal(f"SELECT 1;\n{directive}\nCREATE TABLE others (id int);")
+    assert error.line == 2
+    assert "template" in error.message
+
+
+def test_what_looks_like_a_directive_in_a_string_is_none() -> None:
+    assert len(plan("COMMENT ON TABLE orders IS '{% if %}'; -- {% endif %}").steps) == 1
