@@ -14,7 +14,8 @@ from msgspec.structs import replace
 
 from dflint.facts import subjects
 from dflint.facts.condition import BOOL, Condition
-from dflint.model.catalog import UNKNOWN, Catalog, Index, Table, Unknown
+from dflint.facts.key_indexes import relied_on
+from dflint.model.catalog import UNKNOWN, Catalog, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.dependencies import sequences_named
 from dflint.model.names import Name
@@ -54,7 +55,9 @@ def _pointed_to(context: Context) -> Iterator[Name]:
         had = old if isinstance(old, Table) else Table(name)
         for constraint in new.constraints:
             if not _had(had, constraint):
-                yield from _key_indexes(constraint, before)
+                found = list(_key_indexes(name, constraint, before))
+                # That of a partition which is being made is a copy: it depends on the parent's key only.
+                yield from found[:1] if old is None and constraint.inherited else found
         for column in new.columns:
             if column.default is not None and not _same_default(had, column, retyped):
                 yield from sequences_named(column.default)
@@ -63,14 +66,14 @@ def _pointed_to(context: Context) -> Iterator[Name]:
             # One that it had before it was attached has those already.
             for constraint in had.constraints:
                 if not constraint.local:
-                    yield from list(_key_indexes(constraint, before))[1:]
+                    yield from list(_key_indexes(name, constraint, before))[1:]
         if new.parents and new.parents != had.parents:
             for constraint in _referring(new.parents, before):
-                yield from _key_indexes(replace(constraint, references=name), before)
+                yield from _key_indexes(name, replace(constraint, name=None, references=name), before)
     target = subjects.table_name(context)
     if retyped is not None and isinstance(target, Name):
-        for constraint in _made_anew(target, retyped, before):
-            yield from _key_indexes(constraint, before)
+        for owner, constraint in _made_anew(target, retyped, before):
+            yield from _key_indexes(owner, constraint, before)
 
 
 def _had(table: Table, constraint: Constraint) -> bool:
@@ -100,7 +103,7 @@ def _same_default(table: Table, column: Column, retyped: str | None) -> bool:
     return isinstance(old, Column) and old.default == column.default and column.name != retyped
 
 
-def _made_anew(table: Name, column: str, catalog: Catalog) -> Iterator[Constraint]:
+def _made_anew(table: Name, column: str, catalog: Catalog) -> Iterator[tuple[Name, Constraint]]:
     """The foreign keys that ALTER COLUMN TYPE drops and makes again: from the column, and to it."""
     for name in (table, *catalog.dependents_of.get(table, ())):
         found = catalog.relations.get(name)
@@ -111,30 +114,19 @@ def _made_anew(table: Name, column: str, catalog: Catalog) -> Iterator[Constrain
                 (name == table and column in constraint.columns)
                 or (constraint.references == table and column in constraint.referenced_columns)
             ):
-                yield constraint
+                yield name, constraint
 
 
-def _key_indexes(constraint: Constraint, catalog: Catalog) -> Iterator[Name]:
-    """The index behind the key that a foreign key refers to, as far as it exists."""
-    table = catalog.relations.get(constraint.references) if constraint.references is not None else None
-    if constraint.kind != "foreign_key" or not isinstance(table, Table):
-        return
-    for name in catalog.indexes_of.get(table.name, ()):
-        index = catalog.relations.get(name)
-        if isinstance(index, Index) and index.unique and index.where is None and _fits(index, constraint):
-            yield name
-            pending = [name]
-            while pending:
-                # A foreign key to a partitioned table depends on the index of each partition.
-                parts = catalog.children_of.get(pending.pop(), ())
-                yield from parts
-                pending.extend(parts)
-            return
-
-
-def _fits(index: Index, constraint: Constraint) -> bool:
-    columns = [element.column for element in index.elements]
-    return len(columns) == len(constraint.referenced_columns) and set(columns) == set(constraint.referenced_columns)
+def _key_indexes(owner: Name, constraint: Constraint, catalog: Catalog) -> Iterator[Name]:
+    """The index behind the key that a foreign key refers to, as far as it exists, and those of partitions."""
+    index = relied_on(owner, constraint, catalog)
+    pending = [] if index is None else [index]
+    yield from pending
+    while pending:
+        # A foreign key to a partitioned table depends on the index of each partition.
+        parts = catalog.children_of.get(pending.pop(), ())
+        yield from parts
+        pending.extend(parts)
 
 
 CONDITIONS: tuple[Condition, ...] = (

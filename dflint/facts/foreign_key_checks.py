@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 
 from dflint.facts import subjects
-from dflint.facts.role_steps import planned, referencing, sequences, tree, with_indexes
+from dflint.facts.role_steps import indexes, planned, referencing, sequences, tree
 from dflint.model.catalog import Sequence, Table
 from dflint.model.context import Context
 from dflint.model.dependencies import sequences_named
@@ -75,7 +75,7 @@ def written(context: Context) -> Iterable[Name]:
     if target is None:
         return ()
     if getattr(context.operation, "only", False):
-        return with_indexes((target,), context.catalog, context.version)
+        return (target, *indexes((target,), context.catalog))
     return planned((target,), context.catalog, context.version)
 
 
@@ -90,7 +90,7 @@ def _planned(context: Context, names: Iterable[Name]) -> Iterable[Name]:
     every = [context.resolve(name) for name in names if name not in only]
     alone = [context.resolve(name) for name in names if name in only]
     catalog, version = context.catalog, context.version
-    return dict.fromkeys((*planned(every, catalog, version), *with_indexes(alone, catalog, version)))
+    return dict.fromkeys((*planned(every, catalog, version), *alone, *indexes(alone, catalog)))
 
 
 def looking_back(context: Context) -> Iterable[Name]:

@@ -57,6 +57,18 @@ def publication_lists_view(context: Context) -> Answer:
     return UNKNOWN if UNKNOWN in found else False
 
 
+def publication_lists_unlogged(context: Context) -> Answer:
+    """CREATE or ALTER PUBLICATION: one of the tables it is to list is temporary or unlogged."""
+    catalog, path, operation = context.catalog, context.session.search_path, context.operation
+    if getattr(operation, "action", "add") == "drop":
+        return False
+    names = [catalog.resolve(name, path) for name in getattr(operation, "tables", ())]
+    found = [catalog.relations.get(name, None if catalog.closed else UNKNOWN) for name in names]
+    if any(isinstance(each, Table) and each.persistence != "permanent" for each in found):
+        return True
+    return UNKNOWN if UNKNOWN in found else False
+
+
 def access_method_same(context: Context) -> Answer:
     """SET ACCESS METHOD: the relation uses it already."""
     found, wanted = _relation(context), getattr(context.operation, "method", None) or "heap"
@@ -332,6 +344,7 @@ def sequence_owned(context: Context) -> Answer:
 CONDITIONS: tuple[Condition, ...] = (
     Condition("options.strong", BOOL, options_strong, catalog=False),
     Condition("publication.lists_view", BOOL, publication_lists_view, "the relations listed"),
+    Condition("publication.lists_unlogged", BOOL, publication_lists_unlogged, "the tables listed"),
     Condition("tablespace.same", BOOL, tablespace_same, "the tablespace of {target}"),
     Condition("access_method.same", BOOL, access_method_same, "the access method of {target}"),
     Condition("index.immutable", BOOL, index_immutable, "how volatile its functions are"),

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 
 from dflint.facts import role_steps, subjects
 from dflint.facts.condition import BOOL, TEXTS, Condition
 from dflint.facts.dependents import users_of_column
+from dflint.facts.key_indexes import relied_on
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.names import Name
@@ -258,34 +259,26 @@ def index_referenced(context: Context) -> Answer:
     found = None if context.operation.target is None else context.relation(context.operation.target)
     if not isinstance(found, Index):
         return UNKNOWN if found is UNKNOWN else False
-    return found.unique and _relied_on(context, found.table, [each.column for each in found.elements])
+    return found.unique and _needed(context, found.table, found.name)
 
 
 def constraint_in_use(context: Context) -> Answer:
-    """Foreign keys refer to the columns of the key constraint that the operation names."""
+    """Foreign keys rely on the key constraint that the operation names."""
     found, name = subjects.named_constraint(context), subjects.table_name(context)
     if not isinstance(found, Constraint) or not isinstance(name, Name):
         return UNKNOWN if found is UNKNOWN else False
-    return found.kind in ("primary_key", "unique") and _relied_on(context, name, found.columns)
+    return found.kind in ("primary_key", "unique") and found.index is not None and _needed(context, name, found.index)
 
 
-def _relied_on(context: Context, table: Name, columns: Sequence[str | None]) -> bool:
-    """Whether a foreign key refers to just these columns, and no other unique index of the table has them."""
-    for other in context.catalog.dependents_of.get(table, ()):
-        relation = context.catalog.relations.get(other)
-        for key in relation.constraints if isinstance(relation, Table) else ():
-            if key.references != table:
-                continue
-            wanted = key.referenced_columns or _primary_key(context, table)
-            if sorted(wanted) == sorted(filter(None, columns)):
-                return True
-    return False
-
-
-def _primary_key(context: Context, table: Name) -> tuple[str, ...]:
-    found = context.catalog.table(table)
-    constraints = found.constraints if isinstance(found, Table) else ()
-    return next((constraint.columns for constraint in constraints if constraint.kind == "primary_key"), ())
+def _needed(context: Context, table: Name, index: Name) -> bool:
+    """Whether a foreign key to the table relies on this index of it."""
+    catalog = context.catalog
+    return any(
+        key.references == table and relied_on(other, key, catalog) == index
+        for other in catalog.dependents_of.get(table, ())
+        if isinstance(relation := catalog.relations.get(other), Table)
+        for key in relation.constraints
+    )
 
 
 def truncate_referenced_beside(context: Context) -> Answer:

@@ -175,12 +175,12 @@ def viewed(names: Names, catalog: Catalog) -> Names:
     return _behind(_reading(catalog.relations.get(name) for name in names), catalog)
 
 
-def _behind(named: Iterable[tuple[Name, bool]], catalog: Catalog) -> Names:
-    """The same for names that are read with ONLY or not."""
-    pending, seen, whole = list(named), dict[Name, None](), set[Name]()
+def _behind(named: Iterable[tuple[Name, bool]], catalog: Catalog) -> dict[Name, bool]:
+    """The same for names that are read with ONLY or not; whether each was read with ONLY anywhere."""
+    pending, seen, whole = list(named), dict[Name, bool](), set[Name]()
     while pending:
         name, only = pending.pop()
-        seen[name] = None
+        seen[name] = only or seen.get(name, False)
         if only or name in whole:
             continue
         whole.add(name)
@@ -202,12 +202,19 @@ def planned(names: Names, catalog: Catalog, version: int) -> Names:
     """All that planning a query over them locks: what is behind them, and the indexes of all that (those of
     partitioned tables from PostgreSQL 16 on)
     """
-    return with_indexes(behind(names, catalog), catalog, version)
+    return _opened(_behind(((name, False) for name in names), catalog), catalog, version)
 
 
 def viewing(names: Names, catalog: Catalog, version: int) -> Names:
     """All that planning the queries of views and materialized views locks, as for `planned`"""
-    return with_indexes(viewed(names, catalog), catalog, version)
+    return _opened(_behind(_reading(catalog.relations.get(name) for name in names), catalog), catalog, version)
+
+
+def _opened(read: Mapping[Name, bool], catalog: Catalog, version: int) -> Names:
+    """The relations, told whether with ONLY, and the indexes that planning with them opens."""
+    alone = [name for name, only in read.items() if only]
+    # Before PostgreSQL 16 the indexes of a partitioned table are opened where it is read without its partitions.
+    return dict.fromkeys((*with_indexes(read, catalog, version), *indexes(alone, catalog)))
 
 
 def checked(names: Names, catalog: Catalog, version: int) -> Names:

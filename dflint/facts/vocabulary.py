@@ -15,6 +15,7 @@ from dflint.facts import (
     object_conditions,
     partition_refusals,
     refusal_conditions,
+    replica_identities,
     table_refusals,
     type_conditions,
 )
@@ -37,6 +38,7 @@ def vocabulary() -> Mapping[str, Condition]:
         *type_conditions.CONDITIONS,
         *dependency_locks.CONDITIONS,
         *partition_refusals.CONDITIONS,
+        *replica_identities.CONDITIONS,
     )
     return {condition.name: condition for condition in table}
 

@@ -1,0 +1,51 @@
+"""Which unique index a foreign key relies on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dflint.model.catalog import Catalog, Index, Table
+from dflint.model.names import Identity, Name
+from dflint.model.schema import Constraint
+
+
+def relied_on(owner: Name, key: Constraint, catalog: Catalog) -> Name | None:
+    """The index behind the key that a foreign key refers to; None where the catalog does not show it.
+
+    The server keeps which one it is. Where it is not recorded and several would do, the primary key is taken.
+
+    Args:
+        owner: the table with the foreign key.
+        key: a foreign key; one that is yet to be made has no record.
+        catalog: before the operation.
+    """
+    if key.kind != "foreign_key" or key.references is None:
+        return None
+    return _recorded(owner, key, catalog) or next(_candidates(key, catalog), None)
+
+
+def _recorded(owner: Name, key: Constraint, catalog: Catalog) -> Name | None:
+    if key.name is None or owner.schema is None:
+        return None
+    for record in catalog.details.dependencies.get(str(Identity("fk", (owner.schema, owner.name, key.name))), ()):
+        if record.referenced.startswith("index:"):
+            name = Name(*Identity.parse(record.referenced).parts)
+            found = catalog.relations.get(name)
+            if isinstance(found, Index) and found.table == key.references:
+                return name
+    return None
+
+
+def _candidates(key: Constraint, catalog: Catalog) -> Iterator[Name]:
+    table = catalog.relations.get(key.references) if key.references is not None else None
+    if not isinstance(table, Table):
+        return
+    primary = next((each for each in table.constraints if each.kind == "primary_key"), None)
+    wanted = key.referenced_columns or (primary.columns if primary is not None else ())
+    first = None if primary is None else primary.index
+    for name in sorted(catalog.indexes_of.get(table.name, ()), key=lambda name: name != first):
+        index = catalog.relations.get(name)
+        if isinstance(index, Index) and index.unique and index.where is None:
+            columns = [element.column for element in index.elements]
+            if len(columns) == len(wanted) and set(columns) == set(wanted):
+                yield name
