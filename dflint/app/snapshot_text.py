@@ -8,7 +8,7 @@ from typing import Any
 
 import msgspec
 
-from dflint.catalog.layout import layout
+from dflint.catalog.layout import DetailMaps, layout
 from dflint.facts.type_names import spell
 from dflint.model.catalog import Catalog, Dependency, Index, Table
 from dflint.model.errors import InputError, nearest
@@ -26,8 +26,8 @@ def counts(catalog: Catalog) -> list[tuple[int, str]]:
     """How many objects there are of each kind, most first."""
     found: Counter[str] = Counter()
     for family in layout().families:
-        if family.says_what_exists:
-            found.update(printed.partition(":")[0] for printed, _ in family.items(catalog))
+        if not isinstance(family, DetailMaps):
+            found.update(family.kinds(catalog))
     return [
         (number, (kind if number == 1 else _PLURALS.get(kind, f"{kind}s")).replace("_", " "))
         for kind, number in sorted(found.items(), key=lambda item: (-item[1], item[0]))

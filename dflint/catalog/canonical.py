@@ -1,13 +1,13 @@
 """One text for equal objects.
 
 The encoder leaves a field out when its value *is* the default, the very object; a text that a server sent is another
-one than the equal text of the model. Where the encoder wrote such a default, the object is encoded once more with the
+one than the equal text of the model. Where the encoder wrote such a default, objects are encoded once more with the
 defaults put in place, so that equal catalogs give equal files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from types import UnionType
 from typing import Any, Union, get_args, get_origin
@@ -16,21 +16,41 @@ import msgspec
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dflint.catalog.snapshot_error import SnapshotError
+
 _ENCODER = msgspec.json.Encoder()
 
 
-def encode(thing: Struct) -> bytes:
-    """The JSON of an object, the same for equal ones.
+def encode_all(kind: type[Struct], identities: Sequence[str], things: Sequence[Struct]) -> list[bytes]:
+    """The JSON of objects of one class, the same for equal ones.
+
+    Args:
+        kind: the class.
+        identities: what the objects are called in errors.
 
     Raises:
-        RecursionError: it is nested too deeply.
-        UnicodeEncodeError: a text in it cannot be written as UTF-8.
+        SnapshotError: one is nested too deeply, or a text in it cannot be written as UTF-8.
     """
-    text = _ENCODER.encode(thing)
-    for trace in _traces(type(thing)):
-        if trace in text:
+    try:
+        together = _ENCODER.encode_lines(things)
+    except (RecursionError, UnicodeEncodeError):
+        return [_encode(kind, identity, thing) for identity, thing in zip(identities, things, strict=True)]
+    if any(trace in together for trace in _traces(kind)):
+        return [_encode(kind, identity, thing) for identity, thing in zip(identities, things, strict=True)]
+    # A line end in a text is written as \\n: each object is one line.
+    return together.split(b"\n")[:-1]
+
+
+def _encode(kind: type[Struct], identity: str, thing: Struct) -> bytes:
+    try:
+        text = _ENCODER.encode(thing)
+        if any(trace in text for trace in _traces(kind)):
             return _ENCODER.encode(_canonical(thing))
-    return text
+        return text
+    except RecursionError:
+        raise SnapshotError(f"{identity} cannot be written: it has an expression that is nested too deeply") from None
+    except UnicodeEncodeError as error:
+        raise SnapshotError(f"{identity} cannot be written: {error.reason}") from error
 
 
 @cache

@@ -37,7 +37,7 @@ def printed(thing: Any) -> str:
         schema, own = name
         # Identifiers of Python hold nothing that an identity quotes.
         if schema is not None and schema.isidentifier() and own.isidentifier():
-            return f"{_KINDS.get(type(thing)) or _kind(thing)}:{schema}.{own}"
+            return f"{kind_of(thing)}:{schema}.{own}"
     return str(identity(thing))
 
 
@@ -47,14 +47,18 @@ def identity(thing: Any) -> Identity:
     Args:
         thing: an instance of a `CatalogObject` class.
     """
-    kind = _KINDS.get(type(thing)) or _kind(thing)
+    kind = kind_of(thing)
     name = thing.name
     if isinstance(thing, Routine):
         return Identity(kind, (*_parts(name)[:-1], f"{name.name}({input_types(thing)})"))
     return Identity(kind, _parts(name) if isinstance(name, Name) else (name,))
 
 
-def _kind(thing: Any) -> str:
+def kind_of(thing: Any) -> str:
+    """The kind part of an object's identity."""
+    known = _KINDS.get(type(thing))
+    if known is not None:
+        return known
     if isinstance(thing, Table):
         return "table" if thing.foreign_server is None else "foreign_table"
     if isinstance(thing, View):

@@ -22,7 +22,7 @@ import msgspec
 from immutables import Map
 from msgspec import Struct
 
-from dflint.catalog.identities import printed
+from dflint.catalog.identities import kind_of, printed
 from dflint.model.catalog import Catalog
 from dflint.model.dependencies import REVERSE_MAPS
 from dflint.model.names import Identity
@@ -63,6 +63,13 @@ class ObjectMap(NamedTuple):
                 for thing in found if self.several else (found,):
                     yield printed(thing), thing
 
+    def kinds(self, catalog: Catalog) -> Iterator[str]:
+        """The kind of each object, as in its identity."""
+        for found in getattr(catalog, self.field).values():
+            if found is not None:
+                for thing in found if self.several else (found,):
+                    yield kind_of(thing)
+
     def gather(self, things: Iterable[Any]) -> dict[Any, Any]:
         """The map's entries, from its objects in the order of their lines."""
         if not self.several:
@@ -92,6 +99,10 @@ class EntryMap(NamedTuple):
         for key, value in getattr(catalog, self.field).items():
             if value is not None:
                 yield self._identity(key), line(key, value)
+
+    def kinds(self, catalog: Catalog) -> Iterator[str]:
+        """The kind of each entry, as in its identity."""
+        return (identity.partition(":")[0] for identity, _ in self.items(catalog))
 
     def _identity(self, key: Any) -> str:
         if isinstance(key, str):

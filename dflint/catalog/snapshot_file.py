@@ -1,8 +1,8 @@
 """A catalog as two files: the schema, to be kept under version control, and its statistics beside it.
 
 The schema file is one JSON document, one object a line, sorted by identity, without anything that changes while the
-schema does not, so that a diff of two of them reads as what changed. Each line ends with a hash of its own, and the
-header has one of everything: what was changed by hand, or badly merged, is found and named.
+schema does not, so that a diff of two of them reads as what changed. The header has a hash of everything, and each line
+ends with a checksum of its own: what was changed by hand, or badly merged, is found and named.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ import re
 
 # The short import: hashlib would load OpenSSL.
 from _blake2 import blake2b
+from binascii import crc32
+from collections.abc import Iterator
 from functools import cache
 from operator import itemgetter
 from typing import Any
@@ -19,7 +21,7 @@ import msgspec
 from immutables import Map
 from msgspec import Struct
 
-from dflint.catalog.canonical import encode
+from dflint.catalog.canonical import encode_all
 from dflint.catalog.layout import DetailMaps, layout
 from dflint.catalog.snapshot_error import AGAIN, SnapshotError
 from dflint.catalog.statistics_file import dump_statistics, set_statistics, without_estimates
@@ -52,26 +54,32 @@ def dump(catalog: Catalog) -> tuple[bytes, bytes]:
     with no_garbage_collection(keeping=True):
         # What is said of one identity stands together, the object first.
         families = sorted(layout().families, key=lambda family: not family.says_what_exists)
-        things = [pair for family in families for pair in family.items(catalog)]
-        things.sort(key=itemgetter(0))
+        groups: dict[type[Struct], list[tuple[str, Any]]] = {}
+        for family in families:
+            for pair in family.items(catalog):
+                groups.setdefault(type(pair[1]), []).append(pair)
+        lines = [line for kind, pairs in groups.items() for line in _lines(kind, pairs)]
+        lines.sort(key=itemgetter(0))
         start = _header(catalog)
-        rest = b",".join([b"\n" + _line(identity, thing) for identity, thing in things]) + _END
+        rest = b",".join([line for _, line in lines]) + _END
         root = _root(start, rest)
         schema = b'%b,"hash":"%b","objects":[%b' % (start, root, rest)
-        return schema, dump_statistics(things, root.decode())
+        return schema, dump_statistics(groups, root.decode())
 
 
-def _line(identity: str, thing: Any) -> bytes:
-    try:
-        text = encode(without_estimates(thing))
-    except RecursionError:
-        raise SnapshotError(f"{identity} cannot be written: it has an expression that is nested too deeply") from None
-    except UnicodeEncodeError as error:
-        raise SnapshotError(f"{identity} cannot be written: {error.reason}") from error
-    if "id" not in thing.__struct_fields__:
-        tag, comma, rest = text.partition(b",")
-        text = b'%b,"id":%b%b%b' % (tag, _ENCODER.encode(identity), comma, rest)
-    return b'%b,"hash":"%b"}' % (text[:-1], _short_hash(text[:-1]))
+def _lines(kind: type[Struct], pairs: list[tuple[str, Any]]) -> Iterator[tuple[str, bytes]]:
+    """Identity and line of each object of one class."""
+    identities = [identity for identity, _ in pairs]
+    texts = encode_all(kind, identities, [without_estimates(thing) for _, thing in pairs])
+    if "id" not in kind.__struct_fields__:
+        # Every object begins with its tag.
+        tag = len(texts[0]) - len(texts[0].partition(b",")[2])
+        texts = [
+            b'%b"id":%b,%b' % (text[:tag], _ENCODER.encode(identity), text[tag:])
+            for identity, text in zip(identities, texts, strict=True)
+        ]
+    for identity, text in zip(identities, texts, strict=True):
+        yield identity, b'\n%b,"hash":"%08x"}' % (text[:-1], crc32(text[:-1]))
 
 
 def _header(catalog: Catalog) -> bytes:
@@ -97,10 +105,6 @@ def _root(start: bytes, rest: bytes | memoryview) -> bytes:
     state = blake2b(start, digest_size=20)
     state.update(rest)
     return state.hexdigest().encode()
-
-
-def _short_hash(text: bytes) -> bytes:
-    return blake2b(text, digest_size=4).hexdigest().encode()
 
 
 # --- reading ----------------------------------------------------------------------------------------------------------
@@ -277,7 +281,7 @@ def _changed(schema: bytes) -> SnapshotError:
     for number, line in enumerate(schema[: -len(_END)].split(b"\n")[1:], start=2):
         text = line.removesuffix(b",")
         end = _LINE_END.search(text)
-        if end is None or _short_hash(text[: end.start()]) != end[1]:
+        if end is None or b"%08x" % crc32(text[: end.start()]) != end[1]:
             return SnapshotError("this line was changed after the snapshot was taken", line=number, remedy=AGAIN)
     return SnapshotError(
         "its hash is wrong: the header was changed, or lines were added, removed or moved", line=1, remedy=AGAIN

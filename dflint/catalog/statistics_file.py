@@ -5,8 +5,9 @@ It stands beside the schema file, because numbers of rows change while the schem
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
+from operator import attrgetter
 from typing import Any, get_args
 
 import msgspec
@@ -21,16 +22,10 @@ FORMAT = "dflint-snapshot-statistics"
 SCHEMA_VERSION = 1
 
 
+@cache
 def estimate_fields(kind: Any) -> tuple[str, ...]:
     """The fields of an object class that are estimates."""
-    found = _estimate_fields.get(kind)
-    if found is None:
-        fields = msgspec.structs.fields(kind)
-        found = _estimate_fields[kind] = tuple(field.name for field in fields if _is_estimate(field.type))
-    return found
-
-
-_estimate_fields: dict[Any, tuple[str, ...]] = {}
+    return tuple(field.name for field in msgspec.structs.fields(kind) if _is_estimate(field.type))
 
 
 def _is_estimate(hint: Any) -> bool:
@@ -39,26 +34,29 @@ def _is_estimate(hint: Any) -> bool:
 
 def without_estimates(thing: Any) -> Any:
     """The object without its estimates."""
-    known = {field: None for field in estimate_fields(type(thing)) if getattr(thing, field) is not None}
-    return replace(thing, **known) if known else thing
+    kind: Any = type(thing)
+    fields = estimate_fields(kind)
+    return replace(thing, **dict.fromkeys(fields)) if fields else thing
 
 
-def dump_statistics(things: Iterable[tuple[str, Any]], root: str) -> bytes:
+def dump_statistics(groups: Mapping[type[Struct], Sequence[tuple[str, Any]]], root: str) -> bytes:
     """Write what is estimated.
 
     Args:
-        things: printed identity and object, sorted by identity.
+        groups: printed identity and object, by the objects' class.
         root: the hash of the schema file that it belongs to.
     """
-    line_type = _line_type()
-    lines = []
-    for identity, thing in things:
-        fields = estimate_fields(type(thing))
-        known = {name: value for name in fields if (value := getattr(thing, name)) is not None} if fields else None
-        if known:
-            lines.append(line_type(identity, **known))
+    line_type, lines = _line_type(), list[Any]()
+    for kind, pairs in groups.items():
+        fields = estimate_fields(kind)
+        for identity, thing in pairs if fields else ():
+            known = {name: value for name in fields if (value := getattr(thing, name)) is not None}
+            if known:
+                lines.append(line_type(identity, **known))
+    lines.sort(key=attrgetter("id"))
     start = msgspec.json.encode({"format": FORMAT, "schema_version": SCHEMA_VERSION, "schema": root})
-    body = b",".join([b"\n" + msgspec.json.encode(line) for line in lines])
+    texts = msgspec.json.Encoder().encode_lines(lines).split(b"\n")[:-1]
+    body = b",".join([b"\n" + text for text in texts])
     return b'%b,"objects":[%b\n]}\n' % (start[:-1], body)
 
 
