@@ -15,7 +15,24 @@ from dflint.model.schema import Query
 
 def built(context: Context) -> Iterable[Name]:
     """The tables on which the statement builds indexes, partitions without a fitting one included"""
+    if _left_empty(context):
+        return ()
     return dict.fromkeys(new.table for old, new in _changed_indexes(context) if old is None)
+
+
+def _left_empty(context: Context) -> bool:
+    """Whether the new indexes are entered without being built, in the belief that the tables are rewritten anyway.
+
+    SET LOGGED and SET UNLOGGED do nothing to a partitioned table before PostgreSQL 18, but let ALTER TABLE believe that.
+    """
+    target = context.target
+    table = None if target is None else context.catalog.relations.get(target)
+    return (
+        context.version < 18
+        and isinstance(table, Table)
+        and table.partition_by is not None
+        and any(each.kind in ("set_logged", "set_unlogged") for each in context.statement.operations)
+    )
 
 
 def attached(context: Context) -> Iterable[Name]:

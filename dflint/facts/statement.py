@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import reduce
 
 from msgspec import Struct
 
 from dflint.facts.outside_knowledge import outside_knowledge
+from dflint.facts.passes import is_part_of_alter_table
 from dflint.facts.refusal_order import first_refusal
 from dflint.facts.role_steps import has_file
 from dflint.facts.roles import relations_of
@@ -43,6 +44,7 @@ def statement_effects(
         found.refuse(refused)
     for context in contexts:
         found.add(context)
+    found.rebuilds.update(_made_again(contexts, found.locks))
     found.unknown.update(dict.fromkeys((*unread, *outside_knowledge(contexts, found.locks))))
     locks = dict(sorted(found.locks.items()))
     return StatementEffects(
@@ -196,6 +198,23 @@ class _Found(Struct):
                 found = identity_of(name, relation if relation is not None else before.relations.get(name))
                 if found is not None:
                     yield found
+
+
+def _made_again(contexts: Sequence[Context], locks: Mapping[str, str]) -> Iterator[str]:
+    """The indexes that one part of the statement drops and another makes again under the same name."""
+    last = contexts[-1] if len(contexts) > 1 else None
+    if last is None or last.foresee is None or not all(map(is_part_of_alter_table, (each.operation for each in contexts))):
+        return
+    for identity in locks:
+        if not identity.startswith("index:"):
+            continue
+        name = Name(*Identity.parse(identity).parts)
+        if all(isinstance(context.catalog.relations.get(name), Index) for context in contexts):
+            continue
+        after = last.foresee().after
+        again = after.relations.get(name)
+        if again is not None and _has_index_file(again, after):
+            yield identity
 
 
 def _transaction_forbidden(contexts: Sequence[Context]) -> bool:

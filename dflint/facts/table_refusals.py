@@ -59,12 +59,10 @@ def parent_descends(context: Context) -> Answer:
 
 
 def parent_divided(context: Context) -> Answer:
-    """INHERIT: the new parent or the table is partitioned, or a partition."""
-    return _of_parent(
-        lambda _context, parent, child: any(
-            each.partition_by is not None or each.bound is not None for each in (parent, child)
-        )
-    )(context)
+    """INHERIT: the new parent is partitioned, or a partition."""
+    return _of_parent(lambda _context, parent, _child: parent.partition_by is not None or parent.bound is not None)(
+        context
+    )
 
 
 def parent_unmatched(context: Context) -> Answer:

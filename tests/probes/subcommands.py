@@ -75,7 +75,8 @@ def one_of(rng: Random, names: Sequence[str], otherwise: str) -> str:
 def _add_column(rng: Random, schema: Schema, table: Table) -> str:
     forms = NEW_COLUMNS + (NEW_COLUMNS_18 if schema.major >= 18 else [])
     missing = "if not exists " if rng.random() < 0.1 else ""
-    return f"add column {missing}added{rng.randint(0, 1) if rng.random() < 0.1 else ''} {rng.choice(forms)}"
+    name = f"added{rng.randint(0, 1) if rng.random() < 0.1 else ''}"
+    return f"add column {missing}{name} {rng.choice(forms).replace('added', name)}"
 
 
 def _add_column_references(rng: Random, schema: Schema, table: Table) -> str:
