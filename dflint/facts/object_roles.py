@@ -23,7 +23,7 @@ def built(context: Context) -> Iterable[Name]:
 def _left_empty(context: Context) -> bool:
     """Whether the new indexes are entered without being built, in the belief that the tables are rewritten anyway.
 
-    SET LOGGED and SET UNLOGGED do nothing to a partitioned table before PostgreSQL 18, but let ALTER TABLE believe that.
+    SET LOGGED and SET UNLOGGED do nothing to a partitioned table before PostgreSQL 18, but ALTER TABLE believes that.
     """
     target = context.target
     table = None if target is None else context.catalog.relations.get(target)

@@ -14,7 +14,18 @@ from typing import TypeVar
 from immutables import Map
 
 from dflint.history.reading import Reader, Refused
-from dflint.model.catalog import Catalog, Domain, Extension, Index, Publication, Relation, Routine, Table, UserType
+from dflint.model.catalog import (
+    Catalog,
+    Domain,
+    Extension,
+    Index,
+    Other,
+    Publication,
+    Relation,
+    Routine,
+    Table,
+    UserType,
+)
 from dflint.model.dependencies import Link, changed_parts, constraint_names, links, table_changes, type_links
 from dflint.model.names import Name
 
@@ -189,10 +200,10 @@ class Draft(Reader):
         kept = self.publications
         self.publications = kept.set(name, publication) if publication else self._unset(kept, name, forget)
 
-    def put_other(self, identity: str, exists: bool | None, forget: bool = False) -> None:
-        """Note that an object without a type of its own exists (True) or not (None)."""
+    def put_other(self, identity: str, other: Other | bool | None, forget: bool = False) -> None:
+        """Note an object without a type of its own: what it is, only that it exists (True), or that it does not."""
         self._touch("others", identity)
-        self.others = self.others.set(identity, True) if exists else self._unset(self.others, identity, forget)
+        self.others = self.others.set(identity, other) if other else self._unset(self.others, identity, forget)
 
     def doubt(self, reason: str) -> None:
         """Note, once, why answers may be wrong from now on."""

@@ -223,6 +223,7 @@ _WHERE: Final[dict[str, tuple[str, str]]] = {
     "CreatePublication": ("schemas", "create_publication"),
     "AlterPublication": ("schemas", "alter_publication"),
     "CreateOther": ("schemas", "create_other"),
+    "AlterOther": ("schemas", "alter_other"),
     "OwnedObjects": ("replay", "_doubt_owned"),
 }
 

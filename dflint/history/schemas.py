@@ -9,10 +9,11 @@ from msgspec.structs import replace
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import drop_relations, drop_type_users
 from dflint.history.routines import drop_routine, find
-from dflint.model.catalog import Extension, Publication, Routine
+from dflint.model.catalog import Extension, Other, Publication, Routine
 from dflint.model.expressions import Type
 from dflint.model.names import Identity, Name
 from dflint.model.operations.objects import (
+    AlterOther,
     AlterPublication,
     CreateExtension,
     CreateOther,
@@ -121,6 +122,10 @@ _GLOBAL: Final = frozenset(
 )
 
 
+_EVENT_TRIGGER: Final = "event_trigger"
+#: The states of event triggers as the server writes them; what is enabled as usual is not listed.
+_STATES: Final = {"disable": "D", "replica": "R", "always": "A"}
+
 #: Kinds whose names do not tell their objects apart; of the others the detail says more than which one is meant.
 _TOLD_APART: Final = frozenset({"operator_class", "operator_family", "user_mapping"})
 
@@ -146,7 +151,7 @@ def other_identity(
 
 
 def create_other(draft: Draft, operation: CreateOther) -> None:
-    """CREATE of an object without a type of its own: that it exists."""
+    """CREATE of an object without a type of its own: that it exists, and of an event trigger when it fires."""
     kind = operation.object_kind
     if kind == "aggregate" and operation.target is not None and operation.arguments is not None:
         _create_aggregate(draft, operation, operation.target, operation.arguments)
@@ -154,7 +159,30 @@ def create_other(draft: Draft, operation: CreateOther) -> None:
     identity = other_identity(draft, kind, operation.target, operation.arguments, operation.detail)
     if identity is None or (draft.others.get(identity) and not operation.or_replace):
         raise Refused
-    draft.put_other(identity, True)
+    if kind == _EVENT_TRIGGER:
+        told = {name: value for name, value in operation.options if name in ("event", "tag")}
+        if told.get("tag"):
+            told["tag"] = (told["tag"] or "").upper()
+        draft.put_other(identity, Other(kind, tuple(sorted(told.items()))))
+    else:
+        draft.put_other(identity, True)
+
+
+def alter_other(draft: Draft, operation: AlterOther) -> None:
+    """ALTER EVENT TRIGGER … ENABLE or DISABLE. What else is altered, nobody asks the catalog for."""
+    if operation.object_kind != _EVENT_TRIGGER:
+        return
+    identity = other_identity(draft, _EVENT_TRIGGER, operation.target)
+    if identity is None:
+        return
+    known = draft.others.get(identity, None if draft.closed else True)
+    if known is None:
+        raise Refused
+    told = dict(known.attributes) if isinstance(known, Other) else {}
+    told.pop("enabled", None)
+    if operation.action in _STATES:
+        told["enabled"] = _STATES[operation.action]
+    draft.put_other(identity, Other(_EVENT_TRIGGER, tuple(sorted(told.items()))))
 
 
 def _create_aggregate(draft: Draft, operation: CreateOther, target: Name, arguments: tuple[Type, ...]) -> None:

@@ -87,6 +87,18 @@ def test_a_lock_that_comes_in_between_is_not_waited_for(pg: TestServer, monkeypa
     assert table(catalog, "other").constraints[0].expression is not None
 
 
+def test_a_view_that_takes_long_to_print_is_not_called_locked(pg: TestServer) -> None:
+    dsn = pg.new_database()
+    joined = " ".join(f"cross join t as t{number}" for number in range(1200))
+    execute(dsn, f"create table t (a int); create view v as select t.a from t {joined}")
+    catalog = read(dsn)
+    (reason,) = catalog.incomplete
+    assert reason.startswith("the query of view public.v is not known: it takes longer to print")
+    view = relation(catalog, "v")
+    assert isinstance(view, View)
+    assert view.query.reads == (Name("public", "t"),)
+
+
 def test_a_change_during_the_read_is_read_again(pg: TestServer, monkeypatch: pytest.MonkeyPatch) -> None:
     dsn = pg.new_database()
     execute(dsn, SCHEMA)

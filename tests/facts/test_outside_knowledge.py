@@ -126,6 +126,23 @@ def test_a_new_event_trigger_counts_from_then_on() -> None:
     assert found[-1].unknown == ("what the event trigger new does",)
 
 
+def test_a_disabled_event_trigger_does_not_count_until_it_is_enabled() -> None:
+    text = """
+    create function f() returns event_trigger language plpgsql as 'begin end';
+    create event trigger new on ddl_command_end when tag in ('alter table') execute function f();
+    create table t (a int);
+    alter event trigger new disable;
+    alter table t add b int;
+    alter event trigger new enable replica;
+    alter table t add c int;
+    alter event trigger new enable;
+    alter table t add d int;
+    """
+    found = predict(text, Catalog(closed=True, version=18), version=18)
+    fires = ("what the event trigger new does",)
+    assert [each.unknown for each in found[2:]] == [(), (), (), (), (), (), fires]
+
+
 #: The lists of the two extensions, as far as they are looked at. A statement about a table on one runs through them.
 TIMESCALE_LIKE = """
 create table plain (a int);

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from immutables import Map
 
 from dflint.catalog.reader import columns, constraints, indexes, publications, routines, tables, triggers, types, views
@@ -17,6 +19,9 @@ from dflint.catalog.reader.texts import Texts
 from dflint.model.catalog import Catalog, CompositeType, Details, Relation
 from dflint.model.dependencies import with_reverse_maps
 from dflint.model.names import Name
+
+#: Printing holds locks: a text that takes longer is not asked for again with more patience.
+_TOO_SLOW: Final = "it takes longer to print than others may be made to wait for the locks of that"
 
 
 class CatalogBuilder:
@@ -138,10 +143,12 @@ class CatalogBuilder:
         """Say what could not be printed, by name."""
         rows, names = self.rows, self.rows.names.relations
         for what, requests in rows.deparsed.missing.items():
-            if what == views.VIEWS:
-                for request in requests:
-                    self.session.note(f"the query of view {names.get(request.oid)} is not known: a table is locked")
-                continue
-            locked = sorted({str(names[oid]) for request in requests for oid in request.relations if oid in names})
-            for name in locked or ["a table"]:
-                self.session.note(f"the {what} of {name} are not known: it is locked")
+            for request in requests:
+                slow = request.oid in rows.deparsed.slow
+                if what == views.VIEWS:
+                    why = _TOO_SLOW if slow else "a table is locked"
+                    self.session.note(f"the query of view {names.get(request.oid)} is not known: {why}")
+                    continue
+                owners = sorted({str(names[oid]) for oid in request.relations if oid in names})
+                for name in owners or ["a table"]:
+                    self.session.note(f"the {what} of {name} are not known: {_TOO_SLOW if slow else 'it is locked'}")

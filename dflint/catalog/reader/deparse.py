@@ -59,11 +59,17 @@ class Group(NamedTuple):
 
 
 class Deparsed:
-    """What was printed, by group and OID."""
+    """What was printed, by group and OID.
+
+    Attributes:
+        missing: what could not be had, by group.
+        slow: OIDs of what no lock was in the way of: it takes too long to print.
+    """
 
     def __init__(self) -> None:
         self._rows: dict[str, dict[int, list[Row]]] = {}
         self.missing: dict[str, list[Request]] = {}
+        self.slow: set[int] = set()
 
     def rows(self, what: str, oid: int) -> list[Row]:
         """The rows about an object; none when it could not be read."""
@@ -128,15 +134,16 @@ class _Printer:
         """Print some objects; where a lock is in the way, halves of them. Gives what is missing."""
         if self.waits.spent:
             return list(batch)
-        began = time.monotonic()
+        began, waited = time.monotonic(), False
         try:
             oids = [request.oid for request in batch]
             self.found.add(
                 group.what,
                 await self.session.fetch(group.query, (oid_array(oids),), timeout_ms=_BATCH_MS, lock_ms=_LOCK_MS),
             )
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled):
+        except (psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled) as error:
             self.waits.take(began)
+            waited = isinstance(error, psycopg.errors.LockNotAvailable)
         except psycopg.Error as error:
             if self.session.connection.closed:
                 raise
@@ -145,9 +152,11 @@ class _Printer:
                 return list(batch)
         else:
             return []
-        if len(batch) < 2:
-            return list(batch)
         locked = await self._locked()
+        if len(batch) < 2:
+            if not waited and locked.isdisjoint(batch[0].relations):
+                self.found.slow.add(batch[0].oid)
+            return list(batch)
         missing = [request for request in batch if not locked.isdisjoint(request.relations)]
         ready = [request for request in batch if locked.isdisjoint(request.relations)]
         middle = len(ready) // 2
