@@ -298,6 +298,7 @@ class Details(Struct, frozen=True):
     Attributes:
         owners: the role that owns an object, for all that may have one but tables and views, which know it themselves.
         comments: by the object's identity.
+        security_labels: by the object's identity, an entry ``provider: label`` each, sorted.
         privileges: access control lists that are not the default, an entry each as PostgreSQL prints it, sorted.
         extension_members: the extension that brought an object.
         managed: tables about which an extension changes what statements do (distributed tables, hypertables and their
@@ -309,6 +310,7 @@ class Details(Struct, frozen=True):
 
     owners: Map[str, str] = Map()
     comments: Map[str, str] = Map()
+    security_labels: Map[str, tuple[str, ...]] = Map()
     privileges: Map[str, tuple[str, ...]] = Map()
     extension_members: Map[str, str] = Map()
     managed: Map[str, str] = Map()

@@ -101,6 +101,7 @@ def test_objects_without_a_type_of_their_own(pg: TestServer) -> None:
         "conversion:public.conv",
         "access_method:am",
         "setting:database",
+        "database:current",
         "language:plpgsql",
     }
     assert expected <= set(catalog.others)
@@ -117,6 +118,34 @@ def test_objects_without_a_type_of_their_own(pg: TestServer) -> None:
     assert table(catalog, "ft").foreign_server == "srv"
     assert catalog.details.dependencies["foreign_table:public.ft"][0].referenced == "server:srv"
     execute(dsn, f"drop access method am; alter database {database} reset all")
+
+
+@pytest.mark.majors("ends")
+def test_large_objects_that_somebody_was_given(pg: TestServer) -> None:
+    dsn = pg.new_database()
+    execute(dsn, "select lo_create(0); select lo_create(70001); grant select on large object 70001 to public")
+    catalog = read(dsn)
+    assert [key for key in catalog.others if key.startswith("large_object:")] == ["large_object:70001"]
+    (privileges,) = [found for key, found in catalog.details.privileges.items() if key == "large_object:70001"]
+    assert any(entry.startswith("=r/") for entry in privileges)
+
+
+@pytest.mark.majors("ends")
+def test_security_labels(pg: TestServer) -> None:
+    """Providers of labels are loaded libraries; the rows that they leave are the same as these."""
+    dsn = pg.new_database()
+    execute(
+        dsn,
+        """
+        create table t (a int);
+        set allow_system_table_mods = on;
+        insert into pg_seclabel values ('t'::regclass, 'pg_class'::regclass, 0, 'two', 'secret'),
+            ('t'::regclass, 'pg_class'::regclass, 0, 'one', 'public'),
+            ('t'::regclass, 'pg_class'::regclass, 1, 'one', 'masked');
+        """,
+    )
+    labels = read(dsn).details.security_labels
+    assert dict(labels) == {"table:public.t": ("one: public", "two: secret"), "column:public.t.a": ("one: masked",)}
 
 
 @pytest.mark.majors("ends")

@@ -10,7 +10,7 @@ from dflint.catalog.reader import identities as of
 from dflint.catalog.reader.constraints import ConstraintRows
 from dflint.catalog.reader.identities import Identities
 from dflint.catalog.reader.managed import read_managed
-from dflint.catalog.reader.names import PG_CLASS, PG_NAMESPACE, PG_TYPE, Names
+from dflint.catalog.reader.names import FIRST_USER_OID, PG_CLASS, PG_NAMESPACE, PG_TYPE, Names
 from dflint.catalog.reader.pieces import fetch_by_oids, fetch_by_range
 from dflint.catalog.reader.session import SQL, ReaderSession, Row
 from dflint.catalog.reader.triggers import AttachedRows
@@ -20,6 +20,12 @@ _COMMENTS: Final = SQL(
     """
     SELECT classoid, objoid, objsubid, description FROM pg_catalog.pg_description
     WHERE objoid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+    """
+)
+_LABELS: Final = SQL(
+    """
+    SELECT classoid, objoid, objsubid, provider || ': ' || label FROM pg_catalog.pg_seclabel
+    WHERE objoid >= %s::pg_catalog.oid ORDER BY 4
     """
 )
 _SCHEMAS: Final = SQL(
@@ -77,6 +83,7 @@ class DetailRows(NamedTuple):
     """What the server says of them."""
 
     comments: list[Row]
+    labels: list[Row]
     schemas: list[Row]
     parts: list[Row]
     dependencies: list[Row]
@@ -87,6 +94,7 @@ class DetailRows(NamedTuple):
 async def read_details(session: ReaderSession, places: list[int]) -> DetailRows:
     """The rows of all user objects."""
     comments = await fetch_by_range(session, "comments", _COMMENTS, places)
+    labels = await session.fetch_or_note("security labels", _LABELS, (str(FIRST_USER_OID),))
     schemas = await session.fetch_or_note("owners of schemas", _SCHEMAS)
     dependencies = await fetch_by_range(session, "dependencies", _DEPENDENCIES, places)
     defaults = sorted({row[1] for row in dependencies if row[0] == of.PG_ATTRDEF})
@@ -97,6 +105,7 @@ async def read_details(session: ReaderSession, places: list[int]) -> DetailRows:
     elements = await fetch_by_oids(session, "array types", _ELEMENTS, wanted)
     return DetailRows(
         comments,
+        labels,
         schemas,
         parts,
         dependencies,
@@ -175,6 +184,7 @@ class DetailBuilder:
         return Details(
             owners=Map(self._owners),
             comments=Map(self._comments(rows)),
+            security_labels=Map(self._labels(rows)),
             privileges=Map(self._privileges),
             extension_members=Map(members),
             managed=Map(managed),
@@ -188,6 +198,14 @@ class DetailBuilder:
             identity = self.identities.get(catalog, oid, number)
             if identity is not None and (catalog, oid) not in self.names.members:
                 found[identity] = text
+        return found
+
+    def _labels(self, rows: DetailRows) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for catalog, oid, number, text in rows.labels:
+            identity = self.identities.get(catalog, oid, number)
+            if identity is not None:
+                found[identity] = (*found.get(identity, ()), text)
         return found
 
     def _dependencies(self, rows: DetailRows) -> dict[str, tuple[Dependency, ...]]:

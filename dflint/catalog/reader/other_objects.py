@@ -272,6 +272,29 @@ _KINDS: Final = (
         """,
     ),
     _Kind(
+        "large_object",
+        2995,
+        """
+        SELECT oid, 0::oid, oid::text, NULL, NULL::oid[], lomowner, lomacl::text[], NULL::text[]
+        FROM pg_catalog.pg_largeobject_metadata
+        -- They are data; what somebody was given on one is not.
+        WHERE lomacl IS NOT NULL AND %s > 0
+        """,
+    ),
+    # Under one name, that of none: the same schema may lie in a database of any name.
+    _Kind(
+        "database",
+        0,
+        """
+        SELECT 0::oid, 0::oid, 'current', NULL, NULL::oid[], 0::oid, NULL::text[],
+               ARRAY['encoding=' || pg_catalog.pg_encoding_to_char(d.encoding), 'collate=' || d.datcollate,
+                     'ctype=' || d.datctype, 'provider=' || (pg_catalog.to_jsonb(d) ->> 'datlocprovider'),
+                     'locale=' || coalesce(pg_catalog.to_jsonb(d) ->> 'datlocale',
+                                           pg_catalog.to_jsonb(d) ->> 'daticulocale')]
+        FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database() AND %s > 0
+        """,
+    ),
+    _Kind(
         "setting",
         0,
         """
