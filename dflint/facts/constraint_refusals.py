@@ -125,6 +125,22 @@ def primary_key_nullable(context: Context) -> Answer:
     return UNKNOWN if UNKNOWN in found else False
 
 
+def primary_key_nullable_in_children(context: Context) -> Answer:
+    """A column of the new primary key is not NOT NULL in a partition or child."""
+    constraint, table = getattr(context.operation, "constraint", None), subjects.table(context)
+    if not isinstance(constraint, Constraint) or not isinstance(table, Table):
+        return UNKNOWN if table is UNKNOWN else False
+    children = [context.catalog.relations.get(name) for name in context.catalog.children_of.get(table.name, ())]
+    if any(
+        column.name in constraint.columns and not column.not_null
+        for child in children
+        if isinstance(child, Table)
+        for column in child.columns
+    ):
+        return True
+    return False if context.catalog.closed else UNKNOWN
+
+
 def not_null_needed(context: Context) -> Answer:
     """DROP CONSTRAINT of a NOT NULL: the column is part of the primary key, or an identity column."""
     found, table = subjects.named_constraint(context), subjects.table(context)
@@ -149,6 +165,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("key.name_taken", BOOL, key_name_taken, "whether the name is free"),
     Condition("key.virtual", BOOL, key_virtual, "the columns of {table}"),
     Condition("primary_key.nullable", BOOL, primary_key_nullable, "whether the key's columns are NOT NULL"),
+    Condition("primary_key.nullable_in_children", BOOL, primary_key_nullable_in_children, "the children of {table}"),
     Condition("not_null.needed", BOOL, not_null_needed, _CONSTRAINTS),
     Condition("constraint.needed_beside", BOOL, constraint_needed_beside, "what needs the constraint {name}"),
     Condition("constraint.was_enforced", BOOL, constraint_was_enforced, _CONSTRAINTS),
