@@ -117,12 +117,15 @@ def target_typed(context: Context) -> Answer:
 
 
 def named_columns_exist(context: Context) -> Answer:
-    """All columns that the new index or constraint names are columns of the table."""
+    """All columns that the new index, constraint or generated column names are columns of the table."""
     operation, table = context.operation, subjects.table(context)
     if not isinstance(table, Table):
         return UNKNOWN if table is UNKNOWN else True
-    constraint = getattr(operation, "constraint", None)
+    constraint, column = getattr(operation, "constraint", None), getattr(operation, "column", None)
     names = set(_index_columns(operation)) if constraint is None else set(_constraint_columns(constraint))
+    if isinstance(column, Column) and column.generated is not None:
+        names.update(column.generated.columns())
+        names.discard(column.name)
     missing = [name for name in names if table.column(name) is None and name not in _SYSTEM]
     if any(table.column(name) is UNKNOWN for name in names):
         return UNKNOWN

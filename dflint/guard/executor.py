@@ -210,19 +210,25 @@ class _Execution:
 
     async def _failed(self, error: GuardError) -> Outcome:
         work = self._work
-        ending = conclusion.failed(error, self._run, await work.ledger.steps(work.run_id))
         try:
+            ending = conclusion.failed(error, self._run, await work.ledger.steps(work.run_id))
             await self._write(ending, "failed", message=error.message, blocked=error.blocked)
+            steps = await work.ledger.steps(work.run_id)
         except psycopg.Error as lost:
+            # A connection that broke in the middle of a pipeline may only now be seen to be lost.
             return await self._lost(lost)
-        return ending.outcome(work.run_id, await work.ledger.steps(work.run_id))
+        return ending.outcome(work.run_id, steps)
 
     async def _interrupted(self) -> None:
         work = self._work
         if work.lock.connection.closed:
             return
-        ending = conclusion.interrupted(self._run, await work.ledger.steps(work.run_id))
-        await self._write(ending, "interrupted")
+        try:
+            ending = conclusion.interrupted(self._run, await work.ledger.steps(work.run_id))
+            await self._write(ending, "interrupted")
+        except psycopg.Error:
+            # Lost too: whoever resumes reads how far it is.
+            return
         # Its caller gets no outcome.
         work.tell("ending", None, state=ending.state_line, next=ending.next)
 

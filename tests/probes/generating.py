@@ -34,6 +34,12 @@ def wrong(outcome: Outcome) -> list[str]:
     return problems
 
 
+def is_refused_otherwise(outcome: Outcome) -> bool:
+    """Whether the server refuses what was predicted to pass, or the other way round, but not for a transaction."""
+    refusals = [problem for problem in wrong(outcome) if problem.startswith("refusal: ")]
+    return bool(refusals) and not any("25001" in problem for problem in refusals)
+
+
 def facts_of(outcome: Outcome) -> list[str]:
     """The facts that the prediction rests on."""
     return [] if outcome.predicted is None else [use.fact for use in outcome.predicted.rests_on]
