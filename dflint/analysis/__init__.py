@@ -1,1 +1,0 @@
-"""The dependency graph, and what a change does to everything else (pure)."""
