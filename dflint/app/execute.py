@@ -7,7 +7,7 @@ from pathlib import Path
 from msgspec import Struct
 
 from dflint.app.plan import load_plan, plan_files
-from dflint.guard import executor, undoing
+from dflint.guard import executor, runs_of_plan, undoing
 from dflint.guard import resume as resuming
 from dflint.guard.errors import GuardError, GuardRefused
 from dflint.guard.journal_file import DEFAULT_DIRECTORY, JournalFile
@@ -24,6 +24,7 @@ __all__ = [
     "Outcome",
     "abort",
     "execute",
+    "is_applied",
     "plan_of",
     "refused",
     "resume",
@@ -77,6 +78,11 @@ async def execute(request: ExecRequest, plan: Plan, progress: Progress) -> Outco
     """See `dflint.guard.executor.execute`."""
     source = ConnectionSource.coerce(request.dsn)
     return await executor.execute(plan, source, request.options, _with_journal(request, progress))
+
+
+async def is_applied(request: ExecRequest, plan: Plan) -> bool:
+    """Whether executing the plan would do nothing, because that was done and is not wanted again."""
+    return not request.options.again and await runs_of_plan.is_applied(ConnectionSource.coerce(request.dsn), plan)
 
 
 async def resume(request: ExecRequest, run_id: str | None, progress: Progress) -> Outcome:

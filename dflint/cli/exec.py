@@ -113,10 +113,11 @@ def file(path: str, runner: str | None, **given: Any) -> int:
     """
 
     async def work(request: ExecRequest) -> Outcome:
-        from dflint.app.execute import execute, plan_of
+        from dflint.app.execute import execute, is_applied, plan_of
 
         plan = await plan_of(request)
-        _confirm(plan, yes=request.options.yes or request.options.dry_run)
+        if not await is_applied(request, plan):
+            _confirm(plan, yes=request.options.yes or request.options.dry_run)
         return await execute(request, plan, _listener(given))
 
     return _conclude(given, work, path=path, runner=runner)

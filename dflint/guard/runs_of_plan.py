@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dflint.guard.errors import GuardRefused
 from dflint.guard.ledger import Ledger, ledger_exists
 from dflint.guard.options import Options, Outcome
@@ -32,6 +34,20 @@ async def peek(source: ConnectionSource, plan: Plan) -> Run | None:
     return None
 
 
+async def is_applied(source: ConnectionSource, plan: Plan) -> bool:
+    """Whether executing the plan would do nothing, as far as can be seen without the lock. Writes nothing."""
+    async with await open_monitor(await source.dsn(), run_id=None) as connection:
+        known = await Ledger(connection).runs_of_plan(_hash(plan)) if await ledger_exists(connection) else []
+    return _last_is_done(known)
+
+
+def _last_is_done(runs: Sequence[Run]) -> bool:
+    """Whether the newest of a plan's runs that were not given up has ended well, and none is unfinished."""
+    if any(run.state not in FINISHED for run in runs):
+        return False
+    return next((run.state for run in runs if run.state != "abandoned"), None) == "done"
+
+
 async def choose(ledger: Ledger, plan: Plan, options: Options) -> Run | Outcome | None:
     """What to do about a plan, under the lock: go on with a run, begin one (None), or nothing.
 
@@ -48,9 +64,8 @@ async def choose(ledger: Ledger, plan: Plan, options: Options) -> Run | Outcome 
             )
         if run.state not in FINISHED:
             return run
-    ended = [run for run in same if run.state != "abandoned"]
-    if ended and ended[0].state == "done" and not options.again:
-        run = ended[0]
+    if _last_is_done(same) and not options.again:
+        run = next(run for run in same if run.state == "done")
         return Outcome(
             run_id=run.run_id,
             state="done",

@@ -32,6 +32,18 @@ def test_a_file_is_executed_step_by_step_and_once(db: Database) -> None:
     assert (again.status, "already applied" in again.stdout) == (0, True), again.stderr
 
 
+def test_nobody_is_asked_about_what_is_applied_already(db: Database) -> None:
+    db.run("CREATE TABLE t (a int)")
+    file = write(db, "DROP TABLE t;\n")
+    refused = db.execute(file)
+    assert (refused.status, "cannot be taken back" in refused.stderr) == (10, True)
+    assert db.execute(file, "--yes").status == 0
+    again = db.execute(file)
+    assert (again.status, "already applied" in again.stdout) == (0, True), again.stderr
+    assert "cannot be taken back" not in again.stderr
+    assert db.execute(file, "--again").status == 10
+
+
 def test_a_file_that_was_stopped_is_continued_by_executing_it_again(db: Database) -> None:
     file = write(
         db,
