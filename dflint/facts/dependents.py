@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from dflint.facts import subjects
 from dflint.facts.role_steps import has_file, indexes, partitions, sequences
-from dflint.model.catalog import Catalog, Dependency, Index, Table, View
+from dflint.model.catalog import Catalog, Dependency, Index, Sequence, Table, View
 from dflint.model.context import Context
 from dflint.model.names import Identity, Name
 from dflint.model.schema import Column
@@ -75,11 +75,22 @@ def removed_with(context: Context, start: Iterable[str]) -> Removed:
                     found.losing.add(relation)
                     if kind == "fk" and relation not in own:
                         found.losing.update(_beside_key(record.dependent, relation, context))
+                    if kind == "column":
+                        found.dropped.update(_owned_by_column(record.dependent, relation, catalog))
                     if kind == "trigger":
                         found.losing.update(_with_copies(record.dependent, relation, catalog))
                 pending.append(record.dependent)
     found.losing -= found.dropped
     return found
+
+
+def _owned_by_column(text: str, table: Name, catalog: Catalog) -> Iterator[Name]:
+    """The sequences that a column owns."""
+    column = Identity.parse(text).parts[2]
+    for name in sequences((table,), catalog):
+        sequence = catalog.relations.get(name)
+        if isinstance(sequence, Sequence) and sequence.owner_column == column:
+            yield name
 
 
 def _with_copies(text: str, table: Name, catalog: Catalog) -> Iterable[Name]:

@@ -3,13 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Protocol
 
-from dflint.model.catalog import Catalog, Index, Table
+from immutables import Map
+
+from dflint.model.catalog import Details, Index, Relation, Table
 from dflint.model.names import Identity, Name
 from dflint.model.schema import Constraint
 
 
-def relied_on(owner: Name, key: Constraint, catalog: Catalog) -> Name | None:
+class Known(Protocol):
+    """What is looked at: a catalog, or the draft of one."""
+
+    @property
+    def relations(self) -> Map[Name, Relation | None]:
+        """By name."""
+
+    @property
+    def indexes_of(self) -> Map[Name, tuple[Name, ...]]:
+        """By table."""
+
+    @property
+    def details(self) -> Details:
+        """What the server told."""
+
+
+def relied_on(owner: Name, key: Constraint, catalog: Known) -> Name | None:
     """The index behind the key that a foreign key refers to; None where the catalog does not show it.
 
     The server keeps which one it is. Where it is not recorded and several would do, the primary key is taken.
@@ -24,7 +43,7 @@ def relied_on(owner: Name, key: Constraint, catalog: Catalog) -> Name | None:
     return _recorded(owner, key, catalog) or next(_candidates(key, catalog), None)
 
 
-def _recorded(owner: Name, key: Constraint, catalog: Catalog) -> Name | None:
+def _recorded(owner: Name, key: Constraint, catalog: Known) -> Name | None:
     if key.name is None or owner.schema is None:
         return None
     for record in catalog.details.dependencies.get(str(Identity("fk", (owner.schema, owner.name, key.name))), ()):
@@ -36,7 +55,7 @@ def _recorded(owner: Name, key: Constraint, catalog: Catalog) -> Name | None:
     return None
 
 
-def _candidates(key: Constraint, catalog: Catalog) -> Iterator[Name]:
+def _candidates(key: Constraint, catalog: Known) -> Iterator[Name]:
     table = catalog.relations.get(key.references) if key.references is not None else None
     if not isinstance(table, Table):
         return

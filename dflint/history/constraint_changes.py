@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from dflint.facts.key_indexes import relied_on
 from dflint.history.constraints import KEYS, not_null_column, replaced
 from dflint.history.draft import Draft, Refused
 from dflint.history.indexes import attached_to, remove_index
@@ -98,7 +99,9 @@ def remove_constraint(
         return
     if constraint.kind in ("primary_key", "unique"):
         primary = constraint.kind == "primary_key"
-        strip_references(draft, table_name, constraint.columns, cascade, key=True, primary=primary)
+        strip_references(
+            draft, table_name, constraint.columns, cascade, key=True, primary=primary, index=constraint.index
+        )
         table = draft.known_table(table_name) or table
     draft.put(replace(table, constraints=tuple([c for c in table.constraints if c != constraint])))
     if constraint.kind in KEYS and constraint.index is not None:
@@ -144,9 +147,18 @@ def _is_copy(copy: Constraint, constraint: Constraint) -> bool:
 
 
 def strip_references(
-    draft: Draft, table: Name, columns: tuple[str, ...], cascade: bool, *, key: bool = False, primary: bool = False
+    draft: Draft,
+    table: Name,
+    columns: tuple[str, ...],
+    cascade: bool,
+    *,
+    key: bool = False,
+    primary: bool = False,
+    index: Name | None = None,
 ) -> None:
     """CASCADE: drop the foreign keys that reference any of these columns (with ``key``: exactly this key).
+
+    Several keys may have the same columns: with ``index`` only those that rely on it are meant.
 
     Raises:
         Refused: there are some, and ``cascade`` is False.
@@ -161,7 +173,8 @@ def strip_references(
                 meant = set(given) == set(columns) if given else primary
             else:
                 meant = not set(given).isdisjoint(columns)
-            if not meant:
+            relied = relied_on(name, constraint, draft) if key and meant and index is not None else None
+            if not meant or (relied is not None and relied != index):
                 continue
             # A table's own foreign key goes with a column of it, wherever else it refers to.
             goes_along = not key and name == table and not set(constraint.columns).isdisjoint(columns)

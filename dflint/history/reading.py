@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dflint.model.catalog import UNKNOWN, Catalog, Relation, Table, Unknown
+from dflint.model.catalog import UNKNOWN, Catalog, Details, Relation, Table, Unknown
 from dflint.model.expressions import Type
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
@@ -95,6 +95,11 @@ class Reader:
         self.owners_of_constraint = catalog.owners_of_constraint
         self._announced: Table | None = None
         self._changed = False
+
+    @property
+    def details(self) -> Details:
+        """What the server told beside the objects; no operation changes it."""
+        return self.catalog.details
 
     # --- names ----------------------------------------------------------------------------------------------------
 

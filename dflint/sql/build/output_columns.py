@@ -306,3 +306,8 @@ def _subquery_name(node: Node, ctes: _Ctes) -> tuple[str | None, bool]:
         columns = _statement(kind, content, ctes)
         return (columns[0][0] if columns and columns[0][0] != "*" else None), True
     return _NAMELESS
+
+
+def derived_name(node: Node) -> str | None:
+    """The name PostgreSQL gives a wrapped expression without AS; None where only a catalog knows it."""
+    return _derived(node, {})[0]

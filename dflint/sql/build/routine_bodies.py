@@ -43,8 +43,8 @@ def content(
     if body is None:
         return Deferred(partial(Body, (), "the body is not in the migration"))
     if language == "plpgsql":
-        header = partial(_header, strings(node["funcname"])[-1], "is_procedure" in node, parameters, returns)
-        return Deferred(partial(_plpgsql_body, header, body, library))
+        head = partial(header, strings(node["funcname"])[-1], "is_procedure" in node, parameters, returns)
+        return Deferred(partial(_plpgsql_body, head, body, library))
     if language == "sql":
         return Deferred(partial(_sql_body, body, library))
     return Deferred(partial(Body, (), f"the language {language} is not read"))
@@ -66,7 +66,7 @@ def called_body(routine: Routine, given: Mapping[str, str], library: LibPgQuery)
         return _sql_body(body, library)
     plain = {p.name for p in routine.parameters if p.type.name.name in _PLAIN and not p.type.dimensions}
     known = {name: value for name, value in given.items() if name in plain}
-    head = partial(_header, routine.name.name, routine.kind == "procedure", routine.parameters, routine.returns)
+    head = partial(header, routine.name.name, routine.kind == "procedure", routine.parameters, routine.returns)
     found = read_body(head, body, library, "do", known)
     return Body(found.operations, found.problem or doubts(found.operations))
 
@@ -122,7 +122,7 @@ def _in_routine(built: Sequence[Operation]) -> tuple[Operation, ...]:
     )
 
 
-def _header(name: str, is_procedure: bool, parameters: Sequence[Parameter], returns: Type | None, row: str) -> str:
+def header(name: str, is_procedure: bool, parameters: Sequence[Parameter], returns: Type | None, row: str) -> str:
     """CREATE … AS with the routine's and the parameters' names, so that the body's variables resolve.
 
     Types that only a catalog knows become ``row``, the name of a type that is not known or of one that is: PL/pgSQL's
