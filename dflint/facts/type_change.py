@@ -179,10 +179,23 @@ def conversion_cost(old: Type, new: Type, context: Context) -> str | Unknown:
 
 
 def _to_domain(old: Type, domain: Domain, context: Context) -> str | Unknown:
-    if domain.not_null or domain.constraints:
-        cost = conversion_cost(old, domain.type, context)
-        return "refused" if cost == "refused" else "rewrite"
-    return conversion_cost(old, domain.type, context)
+    cost, enforces = conversion_cost(old, domain.type, context), _enforces(domain, context)
+    if cost == "refused" or enforces is False:
+        return cost
+    # What the domain asks for is looked at in each row, even when a domain below it asked for it before.
+    return "rewrite" if enforces is True or cost == "rewrite" else UNKNOWN
+
+
+def _enforces(domain: Domain, context: Context) -> bool | Unknown:
+    """Whether the domain, or one that it stands on, has constraints."""
+    found: Domain | Unknown | None = domain
+    for _ in range(_DEEPEST):
+        if not isinstance(found, Domain):
+            return UNKNOWN if found is UNKNOWN else False
+        if found.not_null or found.constraints:
+            return True
+        found = subjects.domain(context, found.type)
+    return UNKNOWN
 
 
 def _base_cost(old: Type, new: Type, context: Context) -> str | Unknown:
