@@ -1,0 +1,1 @@
+"""The dependency graph, and what a change does to everything else (pure)."""
