@@ -31,16 +31,25 @@ class Known(Protocol):
 def relied_on(owner: Name, key: Constraint, catalog: Known) -> Name | None:
     """The index behind the key that a foreign key refers to; None where the catalog does not show it.
 
-    The server keeps which one it is. Where it is not recorded and several would do, the primary key is taken.
+    Where it is not recorded and several would do, the primary key's is taken, then one of a constraint.
 
     Args:
         owner: the table with the foreign key.
         key: a foreign key; one that is yet to be made has no record.
         catalog: before the operation.
     """
+    return next(iter(may_rely_on(owner, key, catalog)), None)
+
+
+def may_rely_on(owner: Name, key: Constraint, catalog: Known) -> tuple[Name, ...]:
+    """The indexes of which a foreign key relies on one: just this one where the server keeps a record of it.
+
+    Args: those of `relied_on`.
+    """
     if key.kind != "foreign_key" or key.references is None:
-        return None
-    return _recorded(owner, key, catalog) or next(_candidates(key, catalog), None)
+        return ()
+    recorded = _recorded(owner, key, catalog)
+    return tuple(_candidates(key, catalog)) if recorded is None else (recorded,)
 
 
 def _recorded(owner: Name, key: Constraint, catalog: Known) -> Name | None:
@@ -62,9 +71,9 @@ def _candidates(key: Constraint, catalog: Known) -> Iterator[Name]:
     primary = next((each for each in table.constraints if each.kind == "primary_key"), None)
     wanted = key.referenced_columns or (primary.columns if primary is not None else ())
     first = None if primary is None else primary.index
-    for name in sorted(catalog.indexes_of.get(table.name, ()), key=lambda name: name != first):
-        index = catalog.relations.get(name)
-        if isinstance(index, Index) and index.unique and index.where is None:
-            columns = [element.column for element in index.elements]
-            if len(columns) == len(wanted) and set(columns) == set(wanted):
-                yield name
+    found = [catalog.relations.get(name) for name in catalog.indexes_of.get(table.name, ())]
+    unique = [index for index in found if isinstance(index, Index) and index.unique and index.where is None]
+    for index in sorted(unique, key=lambda index: (index.name != first, index.constraint is None)):
+        columns = [element.column for element in index.elements]
+        if len(columns) == len(wanted) and set(columns) == set(wanted):
+            yield index.name

@@ -8,7 +8,7 @@ from dflint.facts.dependents import dependents_beside, subject_identities
 from dflint.facts.object_roles import body, body_writes, extension_users
 from dflint.facts.proofs import index_shape
 from dflint.facts.role_steps import ancestors, referencing
-from dflint.facts.volatility import volatility
+from dflint.facts.volatility import immutable
 from dflint.model.catalog import (
     UNKNOWN,
     CompositeType,
@@ -92,10 +92,10 @@ def index_immutable(context: Context) -> Answer:
     operation = context.operation
     expressions = [element.expression for element in getattr(operation, "elements", ())]
     expressions.append(getattr(operation, "where", None))
-    levels = [volatility(each, context) for each in expressions if each is not None]
-    if "volatile" in levels or "stable" in levels:
+    answers = [immutable(each, context) for each in expressions if each is not None]
+    if False in answers:
         return False
-    return UNKNOWN if UNKNOWN in levels else True
+    return UNKNOWN if UNKNOWN in answers else True
 
 
 #: Types without an operator class of their own for B-trees.

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from dflint.facts import role_steps, subjects
 from dflint.facts.condition import BOOL, TEXTS, Condition
 from dflint.facts.dependents import users_of_column
-from dflint.facts.key_indexes import relied_on
+from dflint.facts.key_indexes import may_rely_on
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.names import Name
@@ -262,7 +262,7 @@ def index_referenced(context: Context) -> Answer:
     found = None if context.operation.target is None else context.relation(context.operation.target)
     if not isinstance(found, Index):
         return UNKNOWN if found is UNKNOWN else False
-    return found.unique and _needed(context, found.table, found.name)
+    return _needed(context, found.table, found.name) if found.unique else False
 
 
 def constraint_in_use(context: Context) -> Answer:
@@ -270,18 +270,22 @@ def constraint_in_use(context: Context) -> Answer:
     found, name = subjects.named_constraint(context), subjects.table_name(context)
     if not isinstance(found, Constraint) or not isinstance(name, Name):
         return UNKNOWN if found is UNKNOWN else False
-    return found.kind in ("primary_key", "unique") and found.index is not None and _needed(context, name, found.index)
+    if found.kind not in ("primary_key", "unique") or found.index is None:
+        return False
+    return _needed(context, name, found.index)
 
 
-def _needed(context: Context, table: Name, index: Name) -> bool:
+def _needed(context: Context, table: Name, index: Name) -> Answer:
     """Whether a foreign key to the table relies on this index of it."""
-    catalog = context.catalog
-    return any(
-        key.references == table and relied_on(other, key, catalog) == index
-        for other in catalog.dependents_of.get(table, ())
-        if isinstance(relation := catalog.relations.get(other), Table)
-        for key in relation.constraints
-    )
+    catalog, unknown = context.catalog, False
+    for other in catalog.dependents_of.get(table, ()):
+        relation = catalog.relations.get(other)
+        for key in relation.constraints if isinstance(relation, Table) else ():
+            possible = may_rely_on(other, key, catalog) if key.references == table else ()
+            if possible == (index,):
+                return True
+            unknown = unknown or index in possible
+    return UNKNOWN if unknown else False
 
 
 def truncate_referenced_beside(context: Context) -> Answer:

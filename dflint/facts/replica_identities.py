@@ -62,7 +62,7 @@ def _of_written(context: Context, refuses: Callable[[_Written], bool]) -> Answer
         return UNKNOWN if table is UNKNOWN else False
     answers = [refuses(written) for written in _written(context, target, changes)]
     if not any(answers):
-        return False
+        return False if catalog.closed else UNKNOWN
     # The condition may leave partitions out.
     pruned = table.partition_by is not None and getattr(context.operation, "where", None) is not None
     return UNKNOWN if pruned and not all(answers) else True

@@ -202,12 +202,10 @@ class _Found(Struct):
 
 def _made_again(contexts: Sequence[Context], locks: Mapping[str, str]) -> Iterator[str]:
     """The indexes that one part of the statement drops and another makes again under the same name."""
-    last = contexts[-1] if len(contexts) > 1 else None
-    if (
-        last is None
-        or last.foresee is None
-        or not all(map(is_part_of_alter_table, (each.operation for each in contexts)))
-    ):
+    if len(contexts) < 2 or not all(is_part_of_alter_table(each.operation) for each in contexts):
+        return
+    last = contexts[-1]
+    if last.foresee is None:
         return
     for identity in locks:
         if not identity.startswith("index:"):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dflint.facts import subjects
-from dflint.model.catalog import UNKNOWN, CompositeType, Domain, EnumType, Routine, Table, Unknown
+from dflint.facts.overloads import OVERLOADED, column_type, is_immutable, operator_is_immutable
+from dflint.model.catalog import UNKNOWN, CompositeType, Domain, EnumType, Routine, Unknown
 from dflint.model.context import Context
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Name
 from dflint.model.schema import Column
 
-#: Functions of pg_catalog, uuid-ossp and pgcrypto. Where overloads differ, the more volatile one counts.
+#: Functions of pg_catalog, uuid-ossp and pgcrypto. Of those whose overloads differ `dflint.facts.overloads` knows more.
 _VOLATILE_NAMES = """
     array_sample array_shuffle clock_timestamp current_query currval cursor_to_xml cursor_to_xmlschema
     gen_random_bytes gen_random_uuid gen_salt lastval nextval pg_current_wal_lsn pg_sleep query_to_xml
@@ -69,7 +70,9 @@ _VOLATILE = frozenset(_VOLATILE_NAMES.split())
 _STABLE = frozenset(_STABLE_NAMES.split())
 _IMMUTABLE = frozenset(_IMMUTABLE_NAMES.split())
 
-_LEVELS = ("constant", "stable", "volatile")
+#: ``unsettled`` is one of the two beside it: a default cannot tell them apart, an index has to.
+_LEVELS = ("constant", "unsettled", "stable", "volatile")
+_VOLATILE_LEVEL = _LEVELS.index("volatile")
 #: Deeper than this nobody nests SQL functions; recursion ends here.
 _DEEPEST = 16
 
@@ -100,6 +103,17 @@ def _is_null(expr: Expr) -> bool:
 
 def volatility(expr: Expr, context: Context, depth: int = 0) -> str | Unknown:
     """``constant``, ``stable`` or ``volatile``; UNKNOWN when it calls something whose volatility is not known."""
+    level = _level(expr, context, depth)
+    return "stable" if level == "unsettled" else level
+
+
+def immutable(expr: Expr, context: Context) -> bool | Unknown:
+    """Whether an expression calls nothing but immutable functions."""
+    level = _level(expr, context, 0)
+    return UNKNOWN if level in (UNKNOWN, "unsettled") else level == "constant"
+
+
+def _level(expr: Expr, context: Context, depth: int) -> str | Unknown:
     worst, unknown = 0, False
     for part in expr.walk():
         level = _own_level(part, context, depth)
@@ -108,17 +122,19 @@ def volatility(expr: Expr, context: Context, depth: int = 0) -> str | Unknown:
         else:
             worst = max(worst, _LEVELS.index(level))
     # One volatile part makes the whole volatile, whatever the others are.
-    return UNKNOWN if unknown and worst < 2 else _LEVELS[worst]
+    return UNKNOWN if unknown and worst < _VOLATILE_LEVEL else _LEVELS[worst]
 
 
 def _own_level(expr: Expr, context: Context, depth: int) -> str | Unknown:
     kind, name = expr.kind, expr.name
     if kind == "function" and name is not None:
-        return _function_level(name, len(expr.args), context, depth)
+        return _function_level(name, expr, context, depth)
     if kind == "value_function":
         return "stable"
-    if kind == "operator" and name is not None and name.schema not in (None, "pg_catalog"):
-        return UNKNOWN
+    if kind == "operator" and name is not None:
+        if name.schema not in (None, "pg_catalog"):
+            return UNKNOWN
+        return "constant" if operator_is_immutable(expr, context) else "unsettled"
     if kind == "cast":
         return _cast_level(expr, context)
     return UNKNOWN if kind in ("other", "subquery", "parameter") else "constant"
@@ -135,6 +151,8 @@ _TEXT_STABLE = frozenset(
 #: The same, read from text.
 _READ_STABLE = _TEXT_STABLE | {"time", "timetz", "xml"}
 _TEXTS = frozenset({"text", "varchar", "bpchar", "name"})
+#: What has a type that the text does not show.
+_VALUES = frozenset({"column", "function", "value_function", "operator"})
 #: Pairs of types whose cast depends on the time zone or on the locale, either way.
 _ZONED, _UNZONED = frozenset({"timestamptz", "timetz"}), frozenset({"date", "time", "timestamp"})
 _LOCAL, _NUMBERS = frozenset({"money"}), frozenset({"numeric", "int4", "int8"})
@@ -142,9 +160,10 @@ _LOCAL, _NUMBERS = frozenset({"money"}), frozenset({"numeric", "int4", "int8"})
 
 def _cast_level(expr: Expr, context: Context) -> str:
     """How volatile the cast of a column is. A constant is folded with its cast, as far as that is known."""
-    source, after = _column_type(expr.args[0], context), expr.type
+    source, after = column_type(expr.args[0], context), expr.type
     if source is None or after is None:
-        return "constant"
+        depends = after is not None and (_is_text(after) or _text_depends(after, _READ_STABLE, context))
+        return "unsettled" if depends and any(part.kind in _VALUES for part in expr.walk()) else "constant"
     if _is_text(after):
         return "stable" if not _is_text(source) and _text_depends(source, _TEXT_STABLE, context) else "constant"
     if _is_text(source):
@@ -172,25 +191,18 @@ def _text_depends(type_: Type, by_name: frozenset[str], context: Context) -> boo
     return isinstance(found, EnumType) or isinstance(context.catalog.relations.get(name), CompositeType)
 
 
-def _column_type(expr: Expr, context: Context) -> Type | None:
-    if expr.kind == "cast":
-        return expr.type
-    table = subjects.table(context)
-    if expr.kind != "column" or expr.name is None or not isinstance(table, Table):
-        return None
-    found = table.column(expr.name.name)
-    return found.type if isinstance(found, Column) else None
-
-
-def _function_level(name: Name, arguments: int, context: Context, depth: int) -> str | Unknown:
+def _function_level(name: Name, call: Expr, context: Context, depth: int) -> str | Unknown:
     known = _known_level(name.name)
+    if name.name in OVERLOADED:
+        settled = is_immutable(call, context)
+        known = "unsettled" if settled is None else "constant" if settled else "stable"
     if name.schema == "pg_catalog":
         return known
     routine_names = (name,) if name.schema else [Name(schema, name.name) for schema in context.session.search_path]
     for each in routine_names:
         found = context.catalog.routines.get(each)
         if found:
-            return _routines_level(found, arguments, context, depth)
+            return _routines_level(found, len(call.args), context, depth)
     # A schema-qualified name may be an extension's: uuid_generate_v4 is the same in whatever schema it was put.
     return known
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from dflint.facts.key_indexes import relied_on
+from dflint.facts.key_indexes import may_rely_on
 from dflint.history.constraints import KEYS, not_null_column, replaced
 from dflint.history.draft import Draft, Refused
 from dflint.history.indexes import attached_to, remove_index
@@ -146,6 +146,12 @@ def _is_copy(copy: Constraint, constraint: Constraint) -> bool:
     return copy.name == constraint.name
 
 
+def _relies(owner: Name, key: Constraint, index: Name, draft: Draft, cascade: bool) -> bool:
+    """Whether a foreign key goes with an index. Where several may be its index and nothing drops it, it stays."""
+    possible = may_rely_on(owner, key, draft)
+    return not possible or (possible[0] == index and (cascade or len(possible) == 1))
+
+
 def strip_references(
     draft: Draft,
     table: Name,
@@ -173,8 +179,7 @@ def strip_references(
                 meant = set(given) == set(columns) if given else primary
             else:
                 meant = not set(given).isdisjoint(columns)
-            relied = relied_on(name, constraint, draft) if key and meant and index is not None else None
-            if not meant or (relied is not None and relied != index):
+            if not meant or (key and index is not None and not _relies(name, constraint, index, draft, cascade)):
                 continue
             # A table's own foreign key goes with a column of it, wherever else it refers to.
             goes_along = not key and name == table and not set(constraint.columns).isdisjoint(columns)

@@ -116,11 +116,7 @@ def _drop_index(draft: Draft, operation: DropObject, cascade: bool) -> None:
     if not isinstance(found, Index) or found.constraint is not None or found.parents:
         raise Refused
     if found.unique and not found.where:
-        table = draft.known_table(found.table)
-        columns = set(key_columns(found))
-        keys = [c for c in table.constraints if c.kind in ("primary_key", "unique")] if table is not None else []
-        if all(set(key.columns) != columns for key in keys):
-            strip_references(draft, found.table, key_columns(found), cascade, key=True)
+        strip_references(draft, found.table, key_columns(found), cascade, key=True, index=name)
     remove_index(draft, name, cascade=cascade)
 
 

@@ -93,7 +93,7 @@ def test_a_view_that_takes_long_to_print_is_not_called_locked(pg: TestServer) ->
     execute(dsn, f"create table t (a int); create view v as select t.a from t {joined}")
     catalog = read(dsn)
     (reason,) = catalog.incomplete
-    assert reason.startswith("the query of view public.v is not known: it takes longer to print")
+    assert reason.startswith("the query of view public.v is not known: printing it takes too long")
     view = relation(catalog, "v")
     assert isinstance(view, View)
     assert view.query.reads == (Name("public", "t"),)

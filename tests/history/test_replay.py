@@ -565,3 +565,11 @@ def test_a_foreign_key_to_the_table_itself_is_resolved_to_it() -> None:
     assert catalog.dependents_of[Name("a", "t")] == (Name("a", "t"),)
     temporary = replayed("create temp table t (id int primary key, up int references t)")
     assert temporary.dependents_of[Name("pg_temp", "t")] == (Name("pg_temp", "t"),)
+
+
+def test_an_index_that_no_foreign_key_relies_on_is_dropped_alone() -> None:
+    made = """create table t (a int unique); create table r (a int references t (a)); create unique index second on t (a);"""
+    for statement in ("drop index second", "drop index second cascade"):
+        left = replayed(made + statement)
+        assert Name("public", "second") not in left.relations
+        assert [each.kind for each in table(left, "r").constraints] == ["foreign_key"]

@@ -21,7 +21,7 @@ from dflint.model.dependencies import with_reverse_maps
 from dflint.model.names import Name
 
 #: Printing holds locks: a text that takes longer is not asked for again with more patience.
-_TOO_SLOW: Final = "it takes longer to print than others may be made to wait for the locks of that"
+_TOO_SLOW: Final = "printing it takes too long: its locks would make others wait"
 
 
 class CatalogBuilder:
