@@ -72,10 +72,11 @@ def _parts(name: Name) -> tuple[str, ...]:
 
 def input_types(routine: Routine) -> str:
     """The types that tell overloaded routines apart, as `format_type` prints them with an empty search_path."""
-    return ", ".join(_formatted(each.type) for each in routine.parameters if each.mode not in ("out", "table"))
+    return ", ".join(formatted(each.type) for each in routine.parameters if each.mode not in ("out", "table"))
 
 
-def _formatted(kind: Type) -> str:
+def formatted(kind: Type) -> str:
+    """A type without its modifiers, as `format_type` prints it with an empty search_path."""
     schema, name = kind.name
     if schema in (None, "pg_catalog") or kind.reference:
         text = spell(Type(kind.name, reference=kind.reference))

@@ -26,6 +26,7 @@ VERBS = {
     "effects": "dflint.cli.effects:effects",
     "exec": "dflint.cli.exec:exec_",
     "facts": "dflint.cli.facts:facts",
+    "impact": "dflint.cli.impact:impact",
     "lint": "dflint.cli.lint:lint",
     "locks": "dflint.cli.locks:locks",
     "plan": "dflint.cli.plan:plan",

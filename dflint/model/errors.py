@@ -49,6 +49,18 @@ class InputError(DflintError):
     """The caller gave something unusable: a path, an option value, an identity."""
 
 
+class NotFound(InputError):
+    """An object that was named does not exist.
+
+    Attributes:
+        near: names of existing objects that are close to it, the closest first.
+    """
+
+    def __init__(self, message: str, *, near: tuple[str, ...] = (), remedy: str | None = None) -> None:
+        super().__init__(message, remedy=remedy or (f"did you mean {' or '.join(near)}?" if near else None))
+        self.near = near
+
+
 class SourceError(DflintError):
     """A migration file cannot be read: missing, unreadable, not UTF-8, a NUL byte."""
 

@@ -81,3 +81,32 @@ class Impact(Struct, frozen=True):
     def complete(self) -> bool:
         """Whether nothing can be missing."""
         return not self.incomplete_because
+
+
+class ImpactDocument(Struct, frozen=True, omit_defaults=True):
+    """An impact as JSON, by the project's interface."""
+
+    schema_version: int
+    complete: bool
+    incomplete_because: tuple[str, ...]
+    operation: str
+    target: str
+    refused: bool
+    dependents: tuple[Dependent, ...]
+    new_name: str | None = None
+    new_type: str | None = None
+
+
+def to_document(impact: Impact) -> ImpactDocument:
+    """The document of an impact."""
+    return ImpactDocument(
+        1,
+        impact.complete,
+        impact.incomplete_because,
+        impact.operation,
+        impact.target,
+        impact.refused,
+        impact.dependents,
+        impact.new_name,
+        impact.new_type,
+    )

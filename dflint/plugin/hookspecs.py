@@ -40,6 +40,11 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec
+    def dflint_impact_reporters(self) -> Mapping[str, str]:
+        """Output formats of ``dflint impact``: format name -> reference to a `dflint.plugin.impacts.ImpactReporter`."""
+        raise NotImplementedError
+
+    @hookspec
     def dflint_servers(self) -> Mapping[str, str]:
         """Places of PostgreSQL servers: provider name -> reference to a `dflint.plugin.Provider`.
 

@@ -55,6 +55,10 @@ class Plugins:
         """Format name -> reference."""
         return self._merged("dflint_reporters", "output format")
 
+    def impact_reporters(self) -> dict[str, str]:
+        """Format name of ``dflint impact`` -> reference."""
+        return self._merged("dflint_impact_reporters", "output format of impacts")
+
     def servers(self) -> dict[str, str]:
         """Name of a provider of servers -> reference."""
         return self._merged("dflint_servers", "provider of servers")

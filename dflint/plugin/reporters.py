@@ -9,6 +9,10 @@ from msgspec import Struct
 from dflint.model.finding import Report
 
 
+def no_source(_path: str) -> None:
+    """Of reports that name no files."""
+
+
 class Output(Struct, frozen=True):
     """How a report is to be rendered.
 
@@ -19,7 +23,7 @@ class Output(Struct, frozen=True):
         quiet: findings only, no summary.
     """
 
-    source: Callable[[str], str | None]
+    source: Callable[[str], str | None] = no_source
     color: bool = False
     width: int = 120
     quiet: bool = False

@@ -214,8 +214,8 @@ class DetailBuilder:
         for catalog, oid, number, other_catalog, other_oid, other_number, kind in rows.dependencies:
             dependent = get(catalog, oid, number)
             own = other_catalog == PG_CLASS and part_of.get((catalog, oid)) == other_oid
-            # What the columns are that a rule uses, nothing else says.
-            if dependent is None or (own and not (catalog == of.PG_REWRITE and other_number)):
+            # What the columns are that a rule or policy uses, subqueries included, nothing else says.
+            if dependent is None or (own and not (catalog in (of.PG_REWRITE, of.PG_POLICY) and other_number)):
                 continue
             referenced = get(other_catalog, other_oid, other_number)
             if referenced is None and other_catalog == PG_TYPE:

@@ -1,0 +1,83 @@
+"""The dependency graph: objects and columns, and which needs which."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+import networkx as nx
+
+from dflint.analysis.edges import Edge, Names, edges_of
+from dflint.analysis.edges.edge import Need
+from dflint.model.catalog import Catalog
+from dflint.model.impact import Evidence
+
+
+class Link(NamedTuple):
+    """What one object has to do with another.
+
+    Attributes:
+        needs: the letters of the needs, as in `dflint.analysis.edges.edge.Need`, sorted.
+        evidence: what shows each.
+    """
+
+    needs: str
+    evidence: tuple[Evidence, ...]
+
+
+class Graph:
+    """What needs what in one catalog. Nodes are printed identities; arrows go from the dependent to what it needs."""
+
+    def __init__(self, edges: Iterable[Edge], names: Names) -> None:
+        found: dict[str, dict[str, dict[Need, Evidence]]] = {}
+        for dependent, referenced, need, evidence in edges:
+            if dependent != referenced:
+                found.setdefault(dependent, {}).setdefault(referenced, {}).setdefault(need, evidence)
+        self._graph: Any = nx.DiGraph()
+        self._graph.add_edges_from(
+            (dependent, referenced, {"needs": needs})
+            for dependent, all_needs in found.items()
+            for referenced, needs in all_needs.items()
+        )
+        self._columns, self._owners = names.columns, names.owners
+
+    @classmethod
+    def of(cls, catalog: Catalog) -> Graph:
+        """The graph of a catalog: live, loaded from a snapshot, or replayed."""
+        names = Names(catalog)
+        return cls(edges_of(catalog, names), names)
+
+    def __contains__(self, identity: object) -> bool:
+        return identity in self._graph
+
+    def needed_by(self, identity: str) -> Iterator[tuple[str, Link]]:
+        """What an object needs itself, and how."""
+        if identity in self._graph:
+            for referenced, data in self._graph.succ[identity].items():
+                yield referenced, _link(data["needs"])
+
+    def dependents(self, identity: str) -> Iterator[tuple[str, Link]]:
+        """What needs an object directly, and how. What needs its columns is not among them."""
+        if identity in self._graph:
+            for dependent, data in self._graph.pred[identity].items():
+                yield dependent, _link(data["needs"])
+
+    def columns(self, relation: str) -> tuple[str, ...]:
+        """The columns of a relation that have to do with anything."""
+        return tuple(self._columns.get(relation, ()))
+
+    def owner(self, column: str) -> str | None:
+        """The relation that a column belongs to; None of what is no column."""
+        return self._owners.get(column)
+
+    def to_json(self) -> dict[str, object]:
+        """The graph as plain values, sorted: equal for equal schemas."""
+        edges = [
+            {"dependent": dependent, "referenced": referenced, "needs": _link(data["needs"]).needs}
+            for dependent, referenced, data in self._graph.edges(data=True)
+        ]
+        return {"edges": sorted(edges, key=lambda edge: (edge["dependent"], edge["referenced"]))}
+
+
+def _link(needs: dict[Need, Evidence]) -> Link:
+    return Link("".join(sorted(needs)), tuple(needs[each] for each in sorted(needs)))

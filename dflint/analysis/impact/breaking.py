@@ -1,0 +1,120 @@
+"""What breaks when it is used: texts that name what is gone, and whatever calls them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dflint.analysis.graph import Graph
+from dflint.analysis.impact.found import Dependents
+from dflint.analysis.texts import Body, Texts, evidence
+from dflint.catalog.identities import printed
+from dflint.model.catalog import Catalog
+from dflint.model.impact import Evidence
+from dflint.model.names import Identity, Name
+from dflint.sql.references import Reference
+
+_RELATIONS = frozenset({"table", "foreign_table", "view", "materialized_view", "sequence", "index"})
+_ROUTINES = frozenset({"function", "procedure", "aggregate"})
+_TYPES = frozenset({"type", "domain"})
+#: What fails as a whole when it fails, and whoever uses it with it.
+_PASSING = _ROUTINES | {"view", "materialized_view"}
+
+
+def break_texts(found: Dependents, gone: frozenset[str], catalog: Catalog, texts: Texts) -> None:
+    """Note the routines whose bodies name something that goes, and those of which nobody can say."""
+    missing = _Missing(gone, catalog)
+    for body in texts.naming(missing.words):
+        if body.identity in gone:
+            continue
+        shown = [each for each in body.references.references if missing.has(each)]
+        doubtful = [each for each in shown if missing.may_mean_another(each)]
+        certain = [each for each in shown if each not in doubtful]
+        if certain:
+            found.add(body.identity, "breaks_later", (), tuple(map(evidence, certain)))
+        elif doubtful:
+            found.add(body.identity, "unknown", (), tuple(map(evidence, doubtful)))
+        note_dynamic(found, body)
+
+
+def note_dynamic(found: Dependents, body: Body) -> None:
+    """Note a routine that runs what it puts together, or is not read."""
+    places = tuple(body.dynamic())
+    if places:
+        found.add(body.identity, "unknown", (), places)
+
+
+def break_callers(found: Dependents, graph: Graph, texts: Texts, gone: frozenset[str]) -> None:
+    """Note what uses a broken routine: it fails when it is used, and so does what uses that."""
+    pending = [each.identity for each in found.listed() if each.effect == "breaks_later"]
+    via: dict[str, tuple[str, ...]] = dict.fromkeys(pending, ())
+    for broken in pending:
+        if broken.partition(":")[0] not in _PASSING:
+            continue
+        onward = (*via[broken], broken)
+        for dependent, evidences in _users(broken, graph, texts):
+            if dependent in gone or dependent in via:
+                continue
+            via[dependent] = onward
+            found.add(dependent, "breaks_later", onward, evidences)
+            pending.append(dependent)
+
+
+def _users(broken: str, graph: Graph, texts: Texts) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
+    for dependent, link in graph.dependents(broken):
+        yield dependent, link.evidence
+    for column in graph.columns(broken):
+        for dependent, link in graph.dependents(column):
+            yield dependent, link.evidence
+    schema, name = Identity.parse(broken).parts[:2]
+    bare = name.partition("(")[0]
+    for body in texts.naming(frozenset({bare})):
+        shown = [each for each in body.references.references if each.name == bare and each.schema in (schema, None)]
+        if shown and body.identity != broken:
+            yield body.identity, tuple(map(evidence, shown))
+
+
+class _Missing:
+    """What is no longer there, as texts name it."""
+
+    def __init__(self, gone: frozenset[str], catalog: Catalog) -> None:
+        self._relations: set[Name] = set()
+        self._routines: set[Name] = set()
+        self._types: set[Name] = set()
+        self._columns: set[tuple[Name, str]] = set()
+        for text in gone:
+            kind, parts = Identity.parse(text)
+            if kind in _RELATIONS:
+                self._relations.add(Name(*parts))
+            elif kind in _ROUTINES:
+                self._routines.add(Name(parts[0], parts[1].partition("(")[0]))
+            elif kind in _TYPES:
+                self._types.add(Name(*parts))
+            elif kind == "column":
+                self._columns.add((Name(*parts[:2]), parts[2]))
+        self._left = {
+            name for name in self._routines if sum(f"{each}" not in gone for each in _overloads(name, catalog))
+        }
+
+    @property
+    def words(self) -> frozenset[str]:
+        """The names that a text must hold to name one of them."""
+        names = {each.name for each in (*self._relations, *self._routines, *self._types)}
+        return frozenset(names | {column for _, column in self._columns})
+
+    def has(self, reference: Reference) -> bool:
+        """Whether the reference means something that goes."""
+        name = Name(reference.schema, reference.name)
+        if reference.kind == "column":
+            return (name, reference.column) in self._columns and reference.form not in ("alias", "star", "natural")
+        if reference.kind == "function":
+            return name in self._routines
+        return name in self._relations or name in self._types
+
+    def may_mean_another(self, reference: Reference) -> bool:
+        """Whether it may as well mean something that stays: another function of that name."""
+        return reference.kind == "function" and Name(reference.schema, reference.name) in self._left
+
+
+def _overloads(name: Name, catalog: Catalog) -> Iterator[str]:
+    for routine in catalog.routines.get(name) or ():
+        yield printed(routine)

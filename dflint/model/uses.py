@@ -1,0 +1,63 @@
+"""Who still uses an object from outside the database: statements that the server has seen, and files of SQL."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from dflint.model.impact import Impact
+
+#: How sure it is that the text means the object: a name without schema may mean another one at run time.
+UseCertainty = Literal["certain", "likely", "possible"]
+
+
+class QueryUse(Struct, frozen=True):
+    """A statement that uses the target of a change, or something that the change breaks.
+
+    Attributes:
+        statement: its text, as the server or the file has it.
+        uses: printed identities of what it uses: the target, its columns, or dependents that go or break.
+        line, column: of the first use in the text, from 1, columns in code points.
+        origin: ``pg_stat_statements``, or the file and line where the statement begins.
+        calls: how often it ran; None where nobody counted.
+        counted_since: from when on its calls were counted (ISO 8601); None where that is not known.
+        last_seen: when a session was last seen with it (ISO 8601); None where that is not known.
+        writes: it writes to it.
+    """
+
+    statement: str
+    uses: tuple[str, ...]
+    line: int
+    column: int
+    origin: str
+    certainty: UseCertainty = "certain"
+    calls: int | None = None
+    counted_since: str | None = None
+    last_seen: str | None = None
+    writes: bool = False
+
+
+class QueryUses(Struct, frozen=True):
+    """The statements that use what a change touches.
+
+    Attributes:
+        statements: most called first, then by origin.
+        looked_at: how many statements were read.
+        incomplete_because: why uses may be missing; empty is good, and says nothing about statements never recorded.
+    """
+
+    statements: tuple[QueryUse, ...]
+    looked_at: int
+    incomplete_because: tuple[str, ...] = ()
+
+
+class ImpactReport(Struct, frozen=True):
+    """What there is to say about one change.
+
+    Attributes:
+        queries: None: nobody asked for them.
+    """
+
+    impact: Impact
+    queries: QueryUses | None = None

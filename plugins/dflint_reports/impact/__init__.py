@@ -1,0 +1,1 @@
+"""What a change does to everything else, as text and as pictures."""
