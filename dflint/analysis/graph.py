@@ -10,6 +10,7 @@ import networkx as nx
 from dflint.analysis.edges import Edge, Names, edges_of
 from dflint.analysis.edges.edge import Need
 from dflint.model.catalog import Catalog
+from dflint.model.garbage import no_garbage_collection
 from dflint.model.impact import Evidence
 
 
@@ -35,7 +36,7 @@ class Graph:
                 found.setdefault(dependent, {}).setdefault(referenced, {}).setdefault(need, evidence)
         self._graph: Any = nx.DiGraph()
         self._graph.add_edges_from(
-            (dependent, referenced, {"needs": needs})
+            (dependent, referenced, needs)
             for dependent, all_needs in found.items()
             for referenced, needs in all_needs.items()
         )
@@ -44,8 +45,10 @@ class Graph:
     @classmethod
     def of(cls, catalog: Catalog) -> Graph:
         """The graph of a catalog: live, loaded from a snapshot, or replayed."""
-        names = Names(catalog)
-        return cls(edges_of(catalog, names), names)
+        # Hundreds of thousands of small objects come to stay: looking for garbage among them takes longest of all.
+        with no_garbage_collection():
+            names = Names(catalog)
+            return cls(edges_of(catalog, names), names)
 
     def __contains__(self, identity: object) -> bool:
         return identity in self._graph
@@ -54,13 +57,13 @@ class Graph:
         """What an object needs itself, and how."""
         if identity in self._graph:
             for referenced, data in self._graph.succ[identity].items():
-                yield referenced, _link(data["needs"])
+                yield referenced, _link(data)
 
     def dependents(self, identity: str) -> Iterator[tuple[str, Link]]:
         """What needs an object directly, and how. What needs its columns is not among them."""
         if identity in self._graph:
             for dependent, data in self._graph.pred[identity].items():
-                yield dependent, _link(data["needs"])
+                yield dependent, _link(data)
 
     def columns(self, relation: str) -> tuple[str, ...]:
         """The columns of a relation that have to do with anything."""
@@ -73,7 +76,7 @@ class Graph:
     def to_json(self) -> dict[str, object]:
         """The graph as plain values, sorted: equal for equal schemas."""
         edges = [
-            {"dependent": dependent, "referenced": referenced, "needs": _link(data["needs"]).needs}
+            {"dependent": dependent, "referenced": referenced, "needs": _link(data).needs}
             for dependent, referenced, data in self._graph.edges(data=True)
         ]
         return {"edges": sorted(edges, key=lambda edge: (edge["dependent"], edge["referenced"]))}

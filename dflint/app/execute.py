@@ -7,10 +7,11 @@ from pathlib import Path
 from msgspec import Struct
 
 from dflint.app.plan import load_plan, plan_files
-from dflint.guard import executor, runs_of_plan, undoing
+from dflint.guard import executor, runs_of_plan, undo_losses, undoing
 from dflint.guard import resume as resuming
 from dflint.guard.errors import GuardError, GuardRefused
 from dflint.guard.journal_file import DEFAULT_DIRECTORY, JournalFile
+from dflint.guard.lag import LagLimits
 from dflint.guard.options import Options, Outcome
 from dflint.guard.progress import Progress, Several
 from dflint.model.errors import InputError
@@ -20,11 +21,13 @@ from dflint.postgres.source import ConnectionSource
 __all__ = [
     "ExecRequest",
     "GuardError",
+    "LagLimits",
     "Options",
     "Outcome",
     "abort",
     "execute",
     "is_applied",
+    "losses",
     "plan_of",
     "refused",
     "resume",
@@ -96,6 +99,11 @@ async def abort(request: ExecRequest, run_id: str | None) -> Outcome:
     return await resuming.abort(ConnectionSource.coerce(request.dsn), run_id, request.options)
 
 
+async def losses(request: ExecRequest, run_id: str | None) -> tuple[str, ...]:
+    """See `dflint.guard.undo_losses.losses`."""
+    return await undo_losses.losses(ConnectionSource.coerce(request.dsn), run_id)
+
+
 async def undo(request: ExecRequest, run_id: str | None, progress: Progress) -> Outcome:
     """See `dflint.guard.undoing.undo`."""
     source = ConnectionSource.coerce(request.dsn)
@@ -124,8 +132,9 @@ class _Journal:
         run = detail.pop("run", None)
         # Looks at the server are for whoever is looking on; there are ten a second.
         if isinstance(run, str) and kind != "sample":
-            file = self._files.setdefault(run, JournalFile(run, self._directory))
-            file.append(kind, detail, sync=kind not in _ALSO_IN_LEDGER)
+            if run not in self._files:
+                self._files[run] = JournalFile(run, self._directory)
+            self._files[run].append(kind, detail, sync=kind not in _ALSO_IN_LEDGER)
 
 
 def refused(message: str, next: str) -> GuardRefused:

@@ -12,7 +12,7 @@ from dflint.app.effects import predict
 from dflint.app.request import NEWEST_VERSION
 from dflint.app.snapshot import read_live
 from dflint.app.snapshot_files import open_snapshot
-from dflint.catalog.identities import formatted
+from dflint.facts.type_names import in_identity
 from dflint.model.catalog import Catalog
 from dflint.model.errors import InputError
 from dflint.model.impact import Impact
@@ -82,8 +82,8 @@ def requested(command: str, words: tuple[str, ...]) -> Operation:
         InputError: a word is no name, or no type.
     """
     form = FORMS[command]
-    operation = _single(form.statement.format(*words))
-    plain = _single(form.statement.format(*_plain(form)))
+    operation = single_operation(form.statement.format(*words))
+    plain = single_operation(form.statement.format(*_plain(form)))
     if operation is None or plain is None or operation.kind != plain.kind:
         names = ", ".join(f"{name} {word}" for name, word in zip(form.words, words, strict=True))
         raise InputError(
@@ -98,7 +98,7 @@ def _plain(form: Form) -> tuple[str, ...]:
     return tuple("integer" if word == "TYPE" and len(form.words) > 1 else "x" for word in form.words)
 
 
-def _single(statement: str) -> Operation | None:
+def single_operation(statement: str) -> Operation | None:
     """The one operation of a text; None where it is no statement, or several."""
     text = statement.encode()
     (statements,) = Parser(load_library()).parse(text, [Section("up", Span(0, len(text)))])
@@ -150,7 +150,7 @@ def _statement(operation: Operation, target: Target) -> str:
     relation = ".".join(map(quote_identifier, Identity.parse(target.identity).parts[:2]))
     new = getattr(operation, "new_name", None) or getattr(operation, "schema", None)
     last = (
-        [formatted(operation.type)]
+        [in_identity(operation.type)]
         if isinstance(operation, AlterColumnType)
         else [quote_identifier(new)]
         if new

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from msgspec import Struct
 
+from dflint.guard.holders import holders
 from dflint.guard.ledger import Ledger, ledger_exists
 from dflint.guard.resume import find
 from dflint.guard.session import open_monitor
@@ -21,6 +22,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
         events: the audit trail.
         cursors: of backfills that have begun, by the step's place.
         tampered: where the audit trail is not as it was written; None when it is.
+        at_work: somebody holds the migration lock of the database.
     """
 
     run: Run
@@ -28,6 +30,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
     events: tuple[Event, ...]
     cursors: dict[int, BackfillCursor]
     tampered: str | None
+    at_work: bool
 
 
 async def list_runs(dsn: str, limit: int) -> list[Run]:
@@ -64,6 +67,7 @@ async def show_run(dsn: str, run_id: str) -> RunReport:
             events=tuple(await ledger.events(run.run_id)),
             cursors=cursors,
             tampered=await ledger.verify_chain(run.run_id),
+            at_work=bool(await holders(connection)),
         )
 
 

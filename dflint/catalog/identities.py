@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dflint.facts.type_names import spell
+from dflint.facts.type_names import in_identity
 from dflint.model.catalog import (
     CompositeType,
     Domain,
@@ -16,9 +16,7 @@ from dflint.model.catalog import (
     Table,
     View,
 )
-from dflint.model.expressions import Type
 from dflint.model.names import Identity, Name
-from dflint.model.quoting import quote_identifier
 
 _KINDS: dict[type, str] = {
     CompositeType: "type",
@@ -72,14 +70,4 @@ def _parts(name: Name) -> tuple[str, ...]:
 
 def input_types(routine: Routine) -> str:
     """The types that tell overloaded routines apart, as `format_type` prints them with an empty search_path."""
-    return ", ".join(formatted(each.type) for each in routine.parameters if each.mode not in ("out", "table"))
-
-
-def formatted(kind: Type) -> str:
-    """A type without its modifiers, as `format_type` prints it with an empty search_path."""
-    schema, name = kind.name
-    if schema in (None, "pg_catalog") or kind.reference:
-        text = spell(Type(kind.name, reference=kind.reference))
-    else:
-        text = f"{quote_identifier(schema or '')}.{quote_identifier(name)}"
-    return f"{text}[]" if kind.dimensions else text
+    return ", ".join(in_identity(each.type) for each in routine.parameters if each.mode not in ("out", "table"))

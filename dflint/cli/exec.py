@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
-import msgspec
 
-from dflint import __version__
 from dflint.cli import exit_codes, terminal
 from dflint.cli.options import configuration_options, configured
 from dflint.cli.running import run
-from dflint.model.plan import Plan
+from dflint.model.plan import Plan, Step
 
 if TYPE_CHECKING:
-    from dflint.app.execute import ExecRequest, Outcome
+    from dflint.app.execute import ExecRequest, Options, Outcome
 
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 _DEFAULT = "file"
@@ -60,6 +58,26 @@ def _how(command: _Command) -> _Command:
         click.option("-q", "--quiet", is_flag=True, help="No progress on stderr."),
         click.option("--accept-target", is_flag=True, help="The database may be another than when the run began."),
         click.option("--allow-session-pooling", is_flag=True, help="The pooler in between is in session mode."),
+        click.option(
+            "--max-lag-mb",
+            type=click.FloatRange(min=0),
+            default=64.0,
+            metavar="MIB",
+            help="The same, in write-ahead log that is not replayed.  [default: 64]",
+        ),
+        click.option(
+            "--max-lag",
+            type=click.FloatRange(min=0),
+            default=10.0,
+            metavar="S",
+            help="Backfills pause while a replica is further behind.  [default: 10]",
+        ),
+        click.option(
+            "--standby",
+            multiple=True,
+            metavar="DSN",
+            help="A standby to look at, for queries in the way and for lag; may be repeated.",
+        ),
         click.option(
             "--lock-wait",
             type=click.FloatRange(min=0),
@@ -157,11 +175,16 @@ def abort(run_id: str | None, **given: Any) -> int:
 @_how
 @_where
 def undo(run_id: str | None, **given: Any) -> int:
-    """Take back what a run has applied, the last step first; refused when a step cannot be taken back."""
+    """Take back what a run has applied, the last step first; refused when a step cannot be taken back.
+
+    Asks before it drops what holds rows or values by now.
+    """
 
     async def work(request: ExecRequest) -> Outcome:
         from dflint.app import execute
 
+        lost = await execute.losses(request, run_id)
+        _ask(lost, "what the run made holds data", "give --yes", yes=request.options.yes or request.options.dry_run)
         return await execute.undo(request, run_id, _listener(given))
 
     return _conclude(given, work)
@@ -192,14 +215,13 @@ def _conclude(
 ) -> int:
     """Run it and print how it ended, in the form that was asked for."""
     dsn = _dsn(given)
-    from dflint.app.execute import ExecRequest, GuardError, Options
+    from dflint.app.execute import ExecRequest, GuardError
     from dflint.cli.exec_text import Lines, of_error
 
-    names = {"lock_timeout": "lock_timeout_ms", "max_block": "max_block_s", "lock_wait": "lock_wait_s"}
-    known = {names.get(name, name): value for name, value in given.items()}
-    options = Options(**{name: value for name, value in known.items() if name in Options.__struct_fields__})
     settled = configured(path or ".", given["config"], isolated=given["isolated"]).request()
-    request = ExecRequest(dsn=dsn, path=path, runner=runner or settled.runner, plugins=settled.plugins, options=options)
+    request = ExecRequest(
+        dsn=dsn, path=path, runner=runner or settled.runner, plugins=settled.plugins, options=_options(given)
+    )
     try:
         outcome = run(work(request))
     except GuardError as error:
@@ -213,12 +235,23 @@ def _conclude(
     return outcome.exit_code
 
 
+def _options(given: dict[str, Any]) -> Options:
+    from dflint.app.execute import LagLimits, Options
+
+    names = {"lock_timeout": "lock_timeout_ms", "max_block": "max_block_s", "lock_wait": "lock_wait_s"}
+    known = {names.get(name, name): value for name, value in given.items()}
+    if "standby" in given:
+        # Each is written as the database is.
+        known["standbys"] = tuple(_dsn({**given, "db": one}) for one in given["standby"])
+        known["lag"] = LagLimits.of(int(given["max_lag_mb"] * 1024**2), given["max_lag"])
+    return Options(**{name: value for name, value in known.items() if name in Options.__struct_fields__})
+
+
 def _write(outcome: Outcome, output_format: str) -> None:
     if output_format == "json":
-        from dflint.cli.exec_text import outcome_document
+        from dflint.app.execution_documents import exec_document
 
-        rest = msgspec.json.encode(outcome_document(outcome, __version__), order="sorted")
-        terminal.write('{"schema_version":1,' + rest.decode()[1:] + "\n")
+        terminal.write(exec_document(outcome))
     elif outcome.exit_code == exit_codes.FINE:
         terminal.write(f"{outcome.message}\n")
     if outcome.exit_code != exit_codes.FINE:
@@ -246,14 +279,35 @@ def _confirm(plan: Plan, *, yes: bool) -> None:
     Raises:
         GuardRefused: it was not confirmed.
     """
-    irreversible = [(step.id, step.undo.irreversible) for step in plan.steps if step.undo.irreversible is not None]
-    for step_id, why in irreversible:
-        terminal.say(f"step {step_id} cannot be taken back: {why}")
-    if yes or not irreversible:
+    said = [
+        f"step {step.id} cannot be taken back: {step.undo.irreversible}"
+        for step in plan.steps
+        if step.undo.irreversible is not None
+    ]
+    instead = "give --yes"
+    if any(_drops(step) for step in plan.steps):
+        instead += "; dflint plan --keep-dropped makes a plan that keeps what is dropped"
+    _ask(said, "the plan has steps that cannot be taken back", instead, yes=yes)
+
+
+def _drops(step: Step) -> bool:
+    """Whether what is lost is a table or a column, which can be kept."""
+    return step.undo.irreversible is not None and "drop" in step.sql.lower()
+
+
+def _ask(said: Sequence[str], why: str, instead: str, *, yes: bool) -> None:
+    """Say what will be lost, and ask whether to go on.
+
+    Raises:
+        GuardRefused: it was not confirmed, or there is nobody to ask.
+    """
+    for line in said:
+        terminal.say(line)
+    if yes or not said:
         return
     from dflint.app.execute import refused
 
     if not terminal.is_terminal(sys.stdin):
-        raise refused("the plan has steps that cannot be taken back, and there is nobody to ask", "give --yes")
+        raise refused(f"{why}, and there is nobody to ask", instead)
     if not click.confirm("Execute it?", err=True):
         raise refused("not confirmed", "execute it again when you are sure")

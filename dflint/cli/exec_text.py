@@ -25,6 +25,16 @@ _SYMBOLS = {
 }
 
 
+_ACTIONS = {
+    "run": "would run",
+    "skip": "is done",
+    "done": "needs nothing to be done",
+    "wait": "would wait",
+    "repair": "would repair, then run",
+    "needs_operator": "would stop for a person to decide",
+}
+
+
 class Lines:
     """Prints events, one line each.
 
@@ -81,7 +91,7 @@ def _attempt(detail: dict[str, Any]) -> str:
 
 def _would(detail: dict[str, Any]) -> str:
     locks = ", ".join(f"{mode} on {identity}" for identity, mode in sorted(detail["locks"].items()))
-    parts = [f"would {detail['action']} ({detail['step_kind']}): {detail['sql']}"]
+    parts = [f"{_ACTIONS[detail['action']]} ({detail['step_kind']}): {detail['sql']}"]
     if detail.get("why"):
         parts.append(detail["why"])
     if locks:
@@ -119,30 +129,6 @@ def of_error(error: GuardError) -> Outcome:
     )
 
 
-def outcome_document(outcome: Outcome, version: str) -> dict[str, Any]:
-    """The JSON document of an execution; ``schema_version`` comes first when it is written."""
-    return {
-        "dflint": version,
-        "run": outcome.run_id,
-        "state": outcome.state,
-        "exit_code": outcome.exit_code,
-        "message": outcome.message,
-        "steps": [
-            {
-                "id": record.step_id,
-                "kind": record.kind,
-                "state": record.state,
-                "attempts": record.attempts,
-                "error": record.error,
-            }
-            for record in outcome.steps
-        ],
-        "ending": None
-        if not outcome.state_line
-        else {"state": outcome.state_line, "blocked": outcome.blocked, "next": outcome.next},
-    }
-
-
 def run_line(run: Run) -> str:
     """A run in a line."""
     reason = f"  {run.reason}" if run.reason else ""
@@ -154,6 +140,8 @@ def report_text(report: RunReport, *, events: bool) -> str:
     run = report.run
     lines = [f"run {run.run_id}: {run.state}" + (f" ({run.reason})" if run.reason else "")]
     lines += [f"of {run.plan.source}, begun {_time(run.created_at)} by dflint {run.tool_version}"]
+    if run.state in {"running", "rolling_back"} and not report.at_work:
+        lines.append(f"nobody is at work on it: dflint exec resume {run.run_id} goes on")
     for record in report.steps:
         step = run.plan.steps[record.ord]
         sql = " ".join(step.sql.split())

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import os
+import sys
 
 import click
-import msgspec
 
 from dflint.app.impact import FORMS, ImpactAnalysis, catalog_of, requested
+from dflint.app.queries import breaks_statements, counted_statements, statements_of_file, together, uses
 from dflint.cli import exit_codes, terminal
-from dflint.model.errors import InputError
-from dflint.model.impact import Impact, to_document
+from dflint.model.catalog import Catalog
+from dflint.model.errors import InputError, nearest
+from dflint.model.uses import ImpactReport, SeenStatements
+from dflint.plugin import Output
+from dflint.plugin.impacts import ImpactReporter
+from dflint.plugin.manager import Plugins, load
 
 _USAGE = "".join(f"  {name} {' '.join(form.words)}\n" for name, form in FORMS.items())
 
@@ -26,8 +31,27 @@ _USAGE = "".join(f"  {name} {' '.join(form.words)}\n" for name, form in FORMS.it
 @click.option(
     "--search-path", metavar="SCHEMAS", default="public", help="For names without a schema.  [default: public]"
 )
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
+@click.option(
+    "--queries", metavar="FILE", multiple=True, help="Say which statements of this file of SQL use the object."
+)
+@click.option(
+    "--statements", is_flag=True, help="Say which statements that the server has counted (pg_stat_statements) use it."
+)
+@click.option(
+    "--format",
+    "output_format",
+    metavar="NAME",
+    default="text",
+    help="text, json, dot, mermaid, svg, html, or a plugin's.  [default: text]",
+)
 @click.option("-o", "--output-file", metavar="FILE", help="Write there and not to stdout.")
+@click.option(
+    "--color",
+    type=click.Choice(["auto", "always", "never"]),
+    default="auto",
+    help="Colours.  [default: auto; env: NO_COLOR, FORCE_COLOR]",
+)
+@click.option("-q", "--quiet", is_flag=True, help="No word of what just follows.")
 @click.option("--debug", is_flag=True, expose_value=False, help="Show the traceback of an internal error.")
 def impact(
     *,
@@ -36,69 +60,73 @@ def impact(
     db: str | None,
     catalog: str | None,
     search_path: str,
+    queries: tuple[str, ...],
+    statements: bool,
     output_format: str,
     output_file: str | None,
+    color: str,
+    quiet: bool,
 ) -> int:
     """Say what dropping, renaming, moving or retyping an object does to everything else.
 
     Every dependent is named with what becomes of it: it blocks the change, goes silently, breaks when it is used,
     changes its meaning, follows, or cannot be known. Names are written as in SQL. Nothing is changed.
 
-    Exit status: 0 nothing breaks; 1 something blocks, goes, breaks, changes or is unknown; 2 what was asked for does
-    not exist, or the answer may be incomplete.
+    Exit status: 0 nothing breaks; 1 something blocks, goes, breaks, changes or is unknown, or statements would fail;
+    2 what was asked for does not exist, or the answer may be incomplete.
     """
     form = FORMS[change]
     if len(words) != len(form.words):
         raise InputError(
             f"{change} takes {len(form.words)} names, not {len(words)}", remedy=f"{change} {' '.join(form.words)}"
         )
+    render = _reporter(output_format)
     operation = requested(change, words)
+    given = [statements_of_file(file) for file in queries]
     # Late: an event loop is for those who need a server.
     from dflint.cli.running import run
 
-    found_in = run(catalog_of(None if catalog else db or os.environ.get("DFLINT_DB"), catalog))
+    db = None if catalog else db or os.environ.get("DFLINT_DB")
+    found_in, counted = run(_read(db, catalog, statements=statements))
     path = tuple(part.strip() for part in search_path.split(",") if part.strip())
     found = ImpactAnalysis(found_in, path).of(operation)
-    if output_format == "json":
-        terminal.write(msgspec.json.format(msgspec.json.encode(to_document(found))).decode() + "\n", output_file)
-    else:
-        terminal.write(_text(found), output_file)
-    return _status(found)
+    asked = bool(queries) or statements
+    report = ImpactReport(found, uses(found, together(counted, *given), found_in, path) if asked else None)
+    output = Output(
+        color=terminal.wants_color(color, sys.stdout) if output_file is None else color == "always",
+        width=terminal.width(sys.stdout),
+        quiet=quiet,
+    )
+    terminal.write(render(report, output), output_file)
+    return _status(report)
 
 
-def _status(found: Impact) -> int:
-    for reason in found.incomplete_because:
+async def _read(db: str | None, catalog: str | None, *, statements: bool) -> tuple[Catalog, SeenStatements]:
+    if statements and catalog:
+        raise InputError("a snapshot has counted no statements", remedy="give --db DSN, or --queries FILE")
+    found = await catalog_of(db, catalog)
+    return found, await counted_statements(db) if statements and db else SeenStatements()
+
+
+def _reporter(name: str) -> ImpactReporter:
+    references = Plugins().impact_reporters()
+    if name not in references:
+        raise InputError(
+            f"there is no output format {name!r}",
+            remedy=nearest(name, references) or f"formats: {', '.join(references)}",
+        )
+    reporter: ImpactReporter = load(references[name])
+    return reporter
+
+
+def _status(report: ImpactReport) -> int:
+    found, queries = report.impact, report.queries
+    reasons = found.incomplete_because + (() if queries is None else queries.incomplete_because)
+    for reason in reasons:
         terminal.say(f"dflint: the answer is incomplete: {reason}")
-    if not found.complete:
+    if reasons:
         return exit_codes.UNUSABLE
     harmless = all(each.effect == "follows" for each in found.dependents) and not found.refused
+    if queries is not None and breaks_statements(found, queries):
+        harmless = False
     return exit_codes.FINE if harmless else exit_codes.FINDINGS
-
-
-_HEADINGS = {
-    "blocks": "Blocks the change (with CASCADE it is dropped)",
-    "auto_dropped": "Dropped with it, silently",
-    "breaks_later": "Breaks when it is used",
-    "changes": "Stays, and means something else",
-    "unknown": "Cannot be known",
-    "follows": "Follows by itself",
-}
-
-
-def _text(found: Impact) -> str:
-    change = f"{found.operation} {found.target}"
-    new = found.new_name or found.new_type
-    lines = [f"{change} -> {new}" if new else change]
-    if found.refused:
-        lines.append("PostgreSQL refuses it as it is.")
-    for effect, heading in _HEADINGS.items():
-        those = [each for each in found.dependents if each.effect == effect]
-        if those:
-            lines += ["", f"{heading}: {len(those)}"]
-        for each in those:
-            way = f"  via {' > '.join(each.via)}" if each.via else ""
-            places = [f"line {one.line}" for one in each.evidence if one.line is not None]
-            lines.append(f"  {each.identity}{way}" + (f"  ({', '.join(places)})" if places else ""))
-    if not found.dependents:
-        lines.append("Nothing depends on it.")
-    return "\n".join(lines) + "\n"

@@ -39,8 +39,15 @@ def _options(command: _Command) -> _Command:
     metavar="SECONDS",
     help="Between two looks.  [default: 2]",
 )
+@click.option(
+    "--format",
+    "output_format",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    help="json: one look as one document.  [default: text]",
+)
 @click.pass_context
-def locks(context: click.Context, /, *, watch: bool, interval: float, **given: Any) -> int:
+def locks(context: click.Context, /, *, watch: bool, interval: float, output_format: str, **given: Any) -> int:
     """Show who holds the migration lock of a database, and who waits for whom there.
 
     Reads only, in statements below a second, and works without privileges and where dflint has never run. What this
@@ -49,20 +56,33 @@ def locks(context: click.Context, /, *, watch: bool, interval: float, **given: A
     if context.invoked_subcommand is not None:
         context.obj = given
         return exit_codes.FINE
+    if watch and output_format == "json":
+        raise InputError("--watch and --format json contradict each other", remedy="ask again for each look")
     dsn = _database(given)
     from dflint.app.locks import looks
 
-    run(_show(looks(dsn, (lambda: asyncio.sleep(interval)) if watch else None), clear=watch))
+    write = _json if output_format == "json" else _text
+    run(_show(looks(dsn, (lambda: asyncio.sleep(interval)) if watch else None), write, clear=watch))
     return exit_codes.FINE
 
 
-async def _show(reports: AsyncIterator[LockReport], *, clear: bool) -> None:
-    from dflint.cli.locks_text import lines
-
+async def _show(reports: AsyncIterator[LockReport], write: Callable[[LockReport], str], *, clear: bool) -> None:
     before = _CLEAR if clear and terminal.is_terminal(sys.stdout) else ""
     async with aclosing(reports) as open_reports:  # type: ignore[type-var]
         async for report in open_reports:
-            terminal.write(before + "".join(f"{line}\n" for line in lines(report, terminal.width(sys.stdout))))
+            terminal.write(before + write(report))
+
+
+def _text(report: LockReport) -> str:
+    from dflint.cli.locks_text import lines
+
+    return "".join(f"{line}\n" for line in lines(report, terminal.width(sys.stdout)))
+
+
+def _json(report: LockReport) -> str:
+    from dflint.app.execution_documents import locks_document
+
+    return locks_document(report)
 
 
 @locks.command("break", short_help="Take the migration lock from a run.")

@@ -122,5 +122,5 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _usage(error: click.UsageError) -> int:
     command = error.ctx.command_path if error.ctx is not None else "dflint"
-    say(f"dflint: {error.format_message()} (see {command} --help)")
+    say(f"dflint: {error.format_message()} (see {' '.join(command.split())} --help)")
     return exit_codes.UNUSABLE

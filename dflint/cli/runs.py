@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import click
-import msgspec
 
 from dflint.cli import exit_codes, terminal
 from dflint.cli.options import configuration_options, configured
@@ -39,7 +38,9 @@ def list_(limit: int, **given: Any) -> int:
 
     found = run(list_runs(dsn, limit))
     if given["output_format"] == "json":
-        _write_json({"runs": [{**msgspec.to_builtins(one), "plan": one.plan.source} for one in found]})
+        from dflint.app.execution_documents import runs_document
+
+        terminal.write(runs_document(found))
     elif found:
         from dflint.cli.exec_text import run_line
 
@@ -63,29 +64,20 @@ def show(run_id: str, **given: Any) -> int:
 def print_run(dsn: str, run_id: str | None, output_format: str, *, events: bool) -> int:
     """Print one run: the one named, or the one that is unfinished."""
     from dflint.app.runs import show_run, unfinished
-    from dflint.cli.exec_text import report_text
 
     found = run_id if events else run(unfinished(dsn, run_id))
-    if found is None:
-        if output_format == "json":
-            _write_json({"run": None})
-        else:
-            terminal.write("no run is unfinished in this database\n")
-        return exit_codes.FINE
-    report = run(show_run(dsn, found))
+    report = None if found is None else run(show_run(dsn, found))
     if output_format == "json":
-        document = msgspec.to_builtins(report)
-        if not events:
-            del document["events"]
-        _write_json(document)
+        from dflint.app.execution_documents import run_document
+
+        terminal.write(run_document(report, events=events))
+    elif report is None:
+        terminal.write("no run is unfinished in this database\n")
     else:
+        from dflint.cli.exec_text import report_text
+
         terminal.write(report_text(report, events=events))
-    return exit_codes.FINDINGS if report.tampered else exit_codes.FINE
-
-
-def _write_json(document: dict[str, Any]) -> None:
-    rest = msgspec.json.encode(document, order="sorted").decode()[1:]
-    terminal.write('{"schema_version":1,' + rest + "\n")
+    return exit_codes.FINDINGS if report is not None and report.tampered else exit_codes.FINE
 
 
 def _dsn(given: dict[str, Any]) -> str:

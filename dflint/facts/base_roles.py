@@ -58,3 +58,19 @@ def dependents(context: Context, name: Name) -> Iterator[tuple[Name, Relation]]:
 def family(context: Context) -> Iterable[Name]:
     """The table and, without ONLY, its partitions and children at every depth"""
     return (*table(context), *children(context))
+
+
+def typed_table(context: Context) -> Iterable[Name]:
+    """Tables created OF the type"""
+    return tuple(
+        user
+        for name in type_name(context)
+        for user in context.catalog.users_of_type.get(name, ())
+        if isinstance(relation := context.catalog.relations.get(user), Table) and relation.of_type == name
+    )
+
+
+def type_name(context: Context) -> tuple[Name, ...]:
+    """The type that the statement names, as one name or none."""
+    target = context.operation.target
+    return () if target is None else (context.catalog.resolve_type(target, context.session.search_path),)

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from msgspec.structs import replace
 
-from dflint.facts import subjects
+from dflint.facts import base_roles, subjects
 from dflint.facts.condition import BOOL, Condition
 from dflint.facts.foreign_key_checks import query_width
 from dflint.facts.foreign_key_refusals import base_type
@@ -66,11 +66,13 @@ def column_parent_not_null(context: Context) -> Answer:
 
 
 def table_checked(context: Context) -> Answer:
-    """The table has a CHECK constraint."""
+    """The table, or a child that the statement goes on to, has a CHECK constraint."""
     table = subjects.table(context)
     if not isinstance(table, Table):
         return UNKNOWN if table is UNKNOWN else False
-    return any(constraint.kind == "check" for constraint in table.constraints) or (False if table.complete else UNKNOWN)
+    found = [context.catalog.relations.get(name) for name in base_roles.family(context)]
+    checked = any(each.kind == "check" for one in found if isinstance(one, Table) for each in one.constraints)
+    return checked or (False if table.complete else UNKNOWN)
 
 
 def column_differs_in_child(context: Context) -> Answer:

@@ -198,8 +198,24 @@ def column_foreign_key(context: Context) -> Answer:
     )(context)
 
 
+def column_foreign_key_checked(context: Context) -> Answer:
+    """The column is part of one of its table's own foreign keys that is valid and enforced."""
+    return _constraint_test(
+        lambda key, column: key.kind == "foreign_key" and column in key.columns and key.validated and key.enforced
+    )(context)
+
+
 def column_referenced(context: Context) -> Answer:
     """Foreign keys, also the table's own, refer to the column."""
+    return _referred_to(context, lambda _key: True)
+
+
+def column_referenced_checked(context: Context) -> Answer:
+    """Foreign keys, also the table's own, that are valid and enforced refer to the column."""
+    return _referred_to(context, lambda key: key.validated and key.enforced)
+
+
+def _referred_to(context: Context, wanted: Callable[[Constraint], bool]) -> Answer:
     name, column = subjects.table_name(context), subjects.column_name(context)
     if name is UNKNOWN:
         return UNKNOWN
@@ -208,7 +224,8 @@ def column_referenced(context: Context) -> Answer:
     for other in context.catalog.dependents_of.get(name, ()):
         relation = context.catalog.relations.get(other)
         for key in relation.constraints if isinstance(relation, Table) else ():
-            if key.references == name and (not key.referenced_columns or column in key.referenced_columns):
+            named = key.references == name and (not key.referenced_columns or column in key.referenced_columns)
+            if named and wanted(key):
                 return True
     return False if context.catalog.closed else UNKNOWN
 
@@ -289,6 +306,10 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("column.primary_key", BOOL, column_primary_key, _CONSTRAINTS),
     Condition("column.foreign_key", BOOL, column_foreign_key, _CONSTRAINTS),
     Condition("column.referenced", BOOL, column_referenced, "which foreign keys refer to {table}.{column}"),
+    Condition("column.foreign_key_checked", BOOL, column_foreign_key_checked, _CONSTRAINTS),
+    Condition(
+        "column.referenced_checked", BOOL, column_referenced_checked, "which foreign keys refer to {table}.{column}"
+    ),
     Condition("column.domain", BOOL, column_domain, "what the type {type} is"),
     Condition("column.constrained_domain", BOOL, column_constrained_domain, "what the type {type} is"),
     Condition(

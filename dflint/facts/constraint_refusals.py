@@ -6,6 +6,7 @@ from dflint.facts import subjects
 from dflint.facts.condition import BOOL, Condition
 from dflint.facts.dependents import dependents_beside
 from dflint.facts.foreign_key_refusals import primary_key
+from dflint.facts.replica_identities import in_replica_index
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.expressions import Expr
@@ -142,12 +143,15 @@ def primary_key_nullable_in_children(context: Context) -> Answer:
 
 
 def not_null_needed(context: Context) -> Answer:
-    """DROP CONSTRAINT of a NOT NULL: the column is part of the primary key, or an identity column."""
+    """DROP CONSTRAINT of a NOT NULL: the column is in the primary key or replica identity, or an identity column."""
     found, table = subjects.named_constraint(context), subjects.table(context)
     if not isinstance(found, Constraint) or not isinstance(table, Table):
         return UNKNOWN if UNKNOWN in (found, table) else False
     columns = [column for column in table.columns if column.name in found.columns]
-    return any(column.identity or column.name in primary_key(table) for column in columns)
+    return any(
+        column.identity or column.name in primary_key(table) or in_replica_index(table, column.name, context.catalog)
+        for column in columns
+    )
 
 
 def constraint_needed_beside(context: Context) -> Answer:

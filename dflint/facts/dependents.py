@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from immutables import Map
 from msgspec import Struct
+from msgspec.structs import replace
 
 from dflint.facts import subjects
+from dflint.facts.base_roles import type_name, typed_table
 from dflint.facts.role_steps import has_file, indexes, partitions, sequences
+from dflint.facts.type_names import in_identity
 from dflint.model.catalog import Catalog, Dependency, Index, Sequence, Table, View
 from dflint.model.context import Context
+from dflint.model.expressions import Type
 from dflint.model.names import Identity, Name
 from dflint.model.schema import Column
 
@@ -176,7 +181,18 @@ def routine_identities(context: Context) -> list[str]:
         return []
     schemas = (target.schema,) if target.schema else context.session.search_path
     wanted = {(schema, target.name) for schema in schemas}
-    return [text for text in reverse if _routine_name(text) in wanted]
+    found = [text for text in reverse if _routine_name(text) in wanted]
+    arguments = getattr(context.operation, "arguments", None)
+    if arguments is None:
+        return found
+    signature = f"{target.name}({', '.join(_resolved(each, context) for each in arguments)})"
+    return [text for text in found if Identity.parse(text).parts[1] == signature]
+
+
+def _resolved(written: Type, context: Context) -> str:
+    name = context.catalog.resolve_type(written.name, context.session.search_path)
+    known = context.catalog.types.get(name) or context.catalog.relations.get(name)
+    return in_identity(written if known is None else replace(written, name=name))
 
 
 def _routine_name(text: str) -> tuple[str, str] | None:
@@ -261,6 +277,8 @@ def subject_identities(context: Context) -> list[str]:
         return [text for each in losing for text in (column_identity(each, column), *_own_keys(context, each, column))]
     if operation.kind in ("drop_function", "drop_procedure", "drop_routine", "drop_aggregate"):
         return routine_identities(context)
+    if operation.kind == "drop_attribute":
+        return list(_attribute_identities(context, getattr(operation, "attribute", "")))
     target = subjects.relation_name(context)
     name = getattr(operation, "name", None)
     if operation.kind == "drop_constraint" and isinstance(table, Name) and isinstance(name, str):
@@ -285,14 +303,35 @@ def _own_keys(context: Context, name: Name, column: str) -> Iterator[str]:
 
 def _losing_column(context: Context, table: Name, column: str) -> list[Name]:
     """The table and those descendants whose column goes with its own: they have it from nowhere else."""
-    found = [table]
+    found, parents = [table], Counter[Name]()
     for name in found if not getattr(context.operation, "only", False) else ():
         for child in context.catalog.children_of.get(name, ()):
             below = context.catalog.table(child)
             own = below.column(column) if isinstance(below, Table) else None
-            if isinstance(own, Column) and own.inherited == 1 and not own.local:
+            parents[child] += 1
+            if isinstance(own, Column) and own.inherited == parents[child] and not own.local:
                 found.append(child)
     return found
+
+
+def looked_at_below(context: Context) -> Iterator[Name]:
+    """DROP COLUMN: the children of the table and of those descendants that lose the column with it"""
+    table, column = subjects.table_name(context), subjects.column_name(context)
+    if isinstance(table, Name) and column is not None and subjects.column(context) is not None:
+        for name in _losing_column(context, table, column):
+            yield from context.catalog.children_of.get(name, ())
+
+
+def _attribute_identities(context: Context, attribute: str) -> Iterator[str]:
+    """The identities of a composite type's attribute: in the type, and in the tables OF it as a column."""
+    for name in type_name(context):
+        yield column_identity(name, attribute)
+    for table in typed_table(context):
+        column = column_identity(table, attribute)
+        yield column
+        yield from _own_keys(context, table, attribute)
+        for sequence in _owned_by_column(column, table, context.catalog):
+            yield str(Identity("sequence", (sequence.schema or "public", sequence.name)))
 
 
 def extension_members(context: Context) -> list[str]:

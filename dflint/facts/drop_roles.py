@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dflint.facts import subjects
 from dflint.facts.base_roles import dependents
-from dflint.facts.dependents import Removed, identities_of, removed_with, subject_identities
+from dflint.facts.dependents import Removed, identities_of, looked_at_below, removed_with, subject_identities
 from dflint.model.catalog import Relation, Table, View
 from dflint.model.context import Context
 from dflint.model.names import Name
@@ -82,4 +82,5 @@ BASES: Mapping[str, Callable[[Context], Iterable[Name]]] = {
     "view": view,
     "dropped": dropped,
     "loses": loses,
+    "looked_at_below": looked_at_below,
 }

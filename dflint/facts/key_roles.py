@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from dflint.facts import base_roles, role_steps, subjects
 from dflint.facts.proofs import has_key
@@ -28,6 +28,8 @@ def referenced(context: Context) -> Iterable[Name]:
 def foreign_keys(context: Context) -> list[Constraint]:
     """The table's existing foreign keys that the operation is about."""
     operation, table = context.operation, subjects.table(context)
+    if operation.kind == "drop_attribute":
+        return list(_keys_of_attribute(context, getattr(operation, "attribute", "")))
     if not isinstance(table, Table):
         return []
     keys = [constraint for constraint in table.constraints if constraint.kind == "foreign_key"]
@@ -38,6 +40,15 @@ def foreign_keys(context: Context) -> list[Constraint]:
         return [key for key in keys if column in key.columns] if _ends_keys(operation) else []
     name = getattr(operation, "name", None)
     return [key for key in keys if key.name == name]
+
+
+def _keys_of_attribute(context: Context, attribute: str) -> Iterator[Constraint]:
+    """The foreign keys with the column that tables OF a type have for its attribute."""
+    for name in base_roles.typed_table(context):
+        table = context.catalog.relations.get(name)
+        for key in table.constraints if isinstance(table, Table) else ():
+            if key.kind == "foreign_key" and attribute in key.columns:
+                yield key
 
 
 def _ends_keys(operation: Operation) -> bool:

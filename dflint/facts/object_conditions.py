@@ -303,9 +303,10 @@ def role_owns(context: Context) -> Answer:
 
 
 def reads_exist(context: Context) -> Answer:
-    """All relations that the statement's query names exist."""
-    query = getattr(context.operation, "query", None)
-    answers = [_is_there(name, context) for name in query.reads] if isinstance(query, Query) else []
+    """All relations that the statement reads, in FROM, USING or a query, exist."""
+    operation, query = context.operation, getattr(context.operation, "query", None)
+    names = (*getattr(operation, "reads", ()), *(query.reads if isinstance(query, Query) else ()))
+    answers = [_is_there(name, context) for name in names]
     return False if False in answers else UNKNOWN if UNKNOWN in answers else True
 
 

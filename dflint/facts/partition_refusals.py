@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dflint.facts import subjects
+from dflint.facts import role_steps, subjects
 from dflint.facts.condition import BOOL, Condition
 from dflint.facts.implication import Claim, constant, excludes_bound
-from dflint.model.catalog import UNKNOWN, Table, Unknown
+from dflint.facts.refusal_conditions import lacks_partition_column
+from dflint.model.catalog import UNKNOWN, Index, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.names import Name
 from dflint.model.schema import PartitionBound
@@ -63,7 +64,7 @@ def _claims(bound: PartitionBound) -> list[Claim]:
 
 
 def partition_fits(context: Context) -> Answer:
-    """ATTACH PARTITION: the table has just the columns of the parent, and all its CHECKs."""
+    """ATTACH PARTITION: the table has just the columns of the parent, and all its NOT NULLs and CHECKs."""
     parent, child = _parent(context), _partition(context)
     if not isinstance(parent, Table) or not isinstance(child, Table) or not parent.complete or not child.complete:
         return UNKNOWN
@@ -72,14 +73,75 @@ def partition_fits(context: Context) -> Answer:
     types = {column.name: column.type for column in child.columns}
     if any(column.type != types[column.name] for column in parent.columns):
         return False
+    forced = {column.name for column in child.columns if column.not_null}
+    if any(column.not_null and column.name not in forced for column in parent.columns):
+        return False
     names = {each.name for each in child.constraints if each.kind == "check"}
     return all(each.name in names for each in parent.constraints if each.kind == "check" and not each.no_inherit)
 
 
+def partition_has_more(context: Context) -> Answer:
+    """ATTACH PARTITION: the table has a column that the parent does not have."""
+    parent, child = _parent(context), _partition(context)
+    if not isinstance(parent, Table) or not isinstance(child, Table) or not parent.complete:
+        return UNKNOWN
+    return any(parent.column(column.name) is None for column in child.columns)
+
+
+def partition_lacks_key_column(context: Context) -> Answer:
+    """The new partition is partitioned by a column that a unique index of the parent does not have."""
+    parent, own = _parent(context), getattr(context.operation, "partition_by", None)
+    if not isinstance(parent, Table):
+        return UNKNOWN if parent is UNKNOWN else False
+    name = getattr(context.operation, "partition", None)
+    below = role_steps.tree((context.resolve(name),), context.catalog) if name is not None else ()
+    tables = [context.catalog.relations.get(each) for each in below]
+    keys = [own, *(table.partition_by for table in tables if isinstance(table, Table))]
+    return any(
+        lacks_partition_column([element.column for element in index.elements if element.column is not None], key)
+        for index in subjects.indexes(context, parent.name)
+        if index.unique
+        for key in keys
+    )
+
+
+def index_misplaced(context: Context) -> Answer:
+    """ALTER INDEX … ATTACH PARTITION: the index is not on a partition, or it or that partition has a place already."""
+    catalog, target, name = context.catalog, context.operation.target, getattr(context.operation, "partition", None)
+    parent = None if target is None else context.relation(target)
+    child = None if name is None else context.relation(name)
+    if not isinstance(parent, Index) or not isinstance(child, Index):
+        return UNKNOWN if UNKNOWN in (parent, child) else False
+    if child.parents:
+        return parent.name not in child.parents
+    others = (catalog.relations.get(each) for each in catalog.children_of.get(parent.name, ()))
+    taken = any(isinstance(each, Index) and each.table == child.table for each in others)
+    return taken or child.table not in catalog.children_of.get(parent.table, ())
+
+
 def partition_taken(context: Context) -> Answer:
-    """ATTACH PARTITION: the table is a partition or an inheritance child already."""
+    """ATTACH PARTITION: the table is a partition, inherits or has inheritance children, or was created OF a type."""
     child = _partition(context)
-    return bool(child.parents) if isinstance(child, Table) else UNKNOWN if child is UNKNOWN else False
+    if not isinstance(child, Table):
+        return UNKNOWN if child is UNKNOWN else False
+    inherited = child.partition_by is None and bool(context.catalog.children_of.get(child.name))
+    return inherited or bool(child.parents) or child.of_type is not None
+
+
+def partition_above(context: Context) -> Answer:
+    """ATTACH PARTITION: the table is the target itself, or what that is a partition of at any depth."""
+    parent, child = _parent(context), _partition(context)
+    if not isinstance(parent, Table) or not isinstance(child, Table):
+        return UNKNOWN if UNKNOWN in (parent, child) else False
+    return child.name in (parent.name, *role_steps.ancestors((parent.name,), context.catalog))
+
+
+def partition_persistence_differs(context: Context) -> Answer:
+    """ATTACH PARTITION: one of the tables is temporary, the other is not."""
+    parent, child = _parent(context), _partition(context)
+    if not isinstance(parent, Table) or not isinstance(child, Table):
+        return UNKNOWN if UNKNOWN in (parent, child) else False
+    return (parent.persistence == "temporary") is not (child.persistence == "temporary")
 
 
 def target_refers_to_partitioned(context: Context) -> Answer:
@@ -122,6 +184,13 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("bound.of_key", BOOL, bound_of_key, "the partition key of {parent}"),
     Condition("partition.overlaps", BOOL, partition_overlaps, "the bounds of the partitions of {parent}"),
     Condition("partition.fits", BOOL, partition_fits, "the columns of {target} and {partition}"),
+    Condition("partition.has_more_columns", BOOL, partition_has_more, "the columns of {target} and {partition}"),
+    Condition("partition.lacks_key_column", BOOL, partition_lacks_key_column, "the unique indexes of {parent}"),
+    Condition("index.misplaced", BOOL, index_misplaced, "the partitions of the indexes"),
+    Condition("partition.above", BOOL, partition_above, "the parents of {target}"),
+    Condition(
+        "partition.persistence_differs", BOOL, partition_persistence_differs, "the persistence of {target} and {partition}"
+    ),
     Condition("partition.taken", BOOL, partition_taken, "whether {partition} is a partition"),
     Condition(
         "target.refers_to_partitioned", BOOL, target_refers_to_partitioned, "what the foreign keys of {target} refer to"

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from dflint.facts import role_steps, subjects
 from dflint.facts.condition import BOOL, TEXTS, Condition
 from dflint.facts.dependents import users_of_column
 from dflint.facts.key_indexes import may_rely_on
+from dflint.facts.replica_identities import in_replica_index
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.names import Name
-from dflint.model.schema import Column, Constraint
+from dflint.model.schema import Column, Constraint, PartitionKey
 
 Answer = bool | Unknown
 
@@ -64,14 +65,7 @@ def column_partition_key(context: Context) -> Answer:
 
 def column_replica_identity(context: Context) -> Answer:
     """The existing column is part of the index that is the table's replica identity."""
-
-    def answer(table: Table, column: Column) -> bool:
-        if table.replica_index is None:
-            return False
-        index = context.catalog.relations.get(Name(table.name.schema, table.replica_index))
-        return isinstance(index, Index) and any(each.column == column.name for each in index.elements)
-
-    return _of_column(context, answer)
+    return _of_column(context, lambda table, column: in_replica_index(table, column.name, context.catalog))
 
 
 def _of_column(context: Context, test: Callable[[Table, Column], bool]) -> Answer:
@@ -215,18 +209,29 @@ def parent_partitioned(context: Context) -> Answer:
 
 
 def key_lacks_partition_column(context: Context) -> Answer:
-    """A unique index or key on a partitioned table lacks a column of the partition key."""
-    operation, table = context.operation, subjects.table(context)
-    if not isinstance(table, Table):
+    """A unique index or key on a partitioned table lacks a column of its partition key, or of that of a partition."""
+    table, columns = subjects.table(context), _key_columns(context.operation)
+    if not isinstance(table, Table) or columns is None:
         return UNKNOWN if table is UNKNOWN else False
-    constraint = getattr(operation, "constraint", None)
-    columns = set(constraint.columns) if isinstance(constraint, Constraint) else set(_keys(operation))
-    key = table.partition_by.elements if table.partition_by is not None else ()
-    return any(element.column is None or element.column not in columns for element in key)
+    below = () if getattr(context.operation, "only", False) else role_steps.partitions((table.name,), context.catalog)
+    found = (table, *(context.catalog.relations.get(name) for name in below))
+    return any(lacks_partition_column(columns, each.partition_by) for each in found if isinstance(each, Table))
 
 
-def _keys(operation: object) -> Iterable[str]:
-    return (element.column for element in getattr(operation, "elements", ()) if element.column is not None)
+def lacks_partition_column(columns: Collection[str], key: PartitionKey | None) -> bool:
+    """Whether a unique key of these columns cannot be one of a table with that partition key."""
+    return key is not None and any(element.column is None or element.column not in columns for element in key.elements)
+
+
+def _key_columns(operation: object) -> Collection[str] | None:
+    """The columns of the new unique index or key; None where there is none."""
+    constraint, column = getattr(operation, "constraint", None), getattr(operation, "column", None)
+    if isinstance(column, Column):
+        unique = any(each.kind in ("unique", "primary_key") for each in column.constraints)
+        return {column.name} if unique else None
+    if isinstance(constraint, Constraint):
+        return constraint.columns
+    return [element.column for element in getattr(operation, "elements", ()) if element.column is not None]
 
 
 def schema_exists(context: Context) -> Answer:
@@ -234,7 +239,7 @@ def schema_exists(context: Context) -> Answer:
     name = getattr(context.operation, "schema", None)
     if name is None and context.operation.target is not None:
         name = context.operation.target.schema
-    if name is None or name in ("public", "pg_catalog", "pg_temp"):
+    if name is None or name in ("public", "pg_catalog", "pg_temp", "pg_toast"):
         return True
     found = context.catalog.schemas.get(name, None if context.catalog.closed else UNKNOWN)
     return UNKNOWN if found is UNKNOWN else found is not None
@@ -352,12 +357,16 @@ def persistence_mixed_keys(context: Context) -> Answer:
     return any(isinstance(each := context.catalog.table(name), Table) and each.persistence == wanted for name in others)
 
 
-def persistence_set_before(context: Context) -> bool:
-    """SET LOGGED or UNLOGGED: an earlier part of the same statement says one of them."""
-    own = context.operation.clause
-    return any(
-        each.kind in ("set_logged", "set_unlogged") and each.clause < own for each in context.statement.operations
-    )
+def persistence_set_before(context: Context) -> Answer:
+    """SET LOGGED or UNLOGGED: an earlier part of the same statement changes the table's persistence."""
+    own, table = context.operation.clause, subjects.table(context)
+    earlier = {each.kind for each in context.statement.operations if each.clause < own}.intersection(_PERSISTENCE)
+    if not isinstance(table, Table) or not earlier:
+        return UNKNOWN if table is UNKNOWN and earlier else False
+    return any(_PERSISTENCE[kind] != table.persistence for kind in earlier)
+
+
+_PERSISTENCE = {"set_logged": "permanent", "set_unlogged": "unlogged"}
 
 
 CONDITIONS: tuple[Condition, ...] = (
@@ -388,6 +397,6 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("cluster.marked", BOOL, cluster_marked, "whether an index of {table} is marked"),
     Condition("cluster.index_fits", BOOL, cluster_index_fits, "what the index {index} is"),
     Condition("persistence.mixed_keys", BOOL, persistence_mixed_keys, "the foreign keys of {table}"),
-    Condition("persistence.set_before", BOOL, persistence_set_before, catalog=False),
+    Condition("persistence.set_before", BOOL, persistence_set_before, "the persistence of {table}"),
     Condition("constraint.comes_from_parent", BOOL, constraint_inherited, "whether constraint {name} is inherited"),
 )

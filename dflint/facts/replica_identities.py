@@ -106,6 +106,14 @@ def _identity(table: Table, catalog: Catalog) -> frozenset[str] | None:
     return None if key is None else frozenset(key.columns)
 
 
+def in_replica_index(table: Table, column: str, catalog: Catalog) -> bool:
+    """Whether a column is part of the index that was made the table's replica identity."""
+    if table.replica_index is None:
+        return False
+    index = catalog.relations.get(Name(table.name.schema, table.replica_index))
+    return isinstance(index, Index) and any(each.column == column for each in index.elements)
+
+
 def _publishing(name: Name, table: Table, catalog: Catalog) -> Iterator[tuple[Publication, Name]]:
     """The publications of a table, with the name under which each lists it: its own, or that of an ancestor."""
     own = [name] if table.bound is None else [name, *role_steps.partition_ancestors((name,), catalog)]

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from dflint.facts import dependency_locks, drop_roles, key_roles, object_roles, role_steps, subjects
-from dflint.facts.base_roles import children, dependents, family, partition, partitions, table, target
+from dflint.facts.base_roles import (
+    children,
+    dependents,
+    family,
+    partition,
+    partitions,
+    table,
+    target,
+    type_name,
+    typed_table,
+)
 from dflint.facts.column_indexes import converted_indexes, indexes_of_column
 from dflint.facts.foreign_key_checks import (
     checked_keys,
@@ -120,7 +130,7 @@ def _sequence(context: Context) -> Iterable[Name]:
 def _using_table(context: Context) -> Iterable[Name]:
     """Tables with a column of the type, also by way of domains over it"""
     tables: dict[Name, None] = {}
-    pending, seen = list(_type_name(context)), set[Name]()
+    pending, seen = list(type_name(context)), set[Name]()
     while pending:
         name = pending.pop()
         seen.add(name)
@@ -131,21 +141,6 @@ def _using_table(context: Context) -> Iterable[Name]:
             if user in context.catalog.types and user not in seen:
                 pending.append(user)
     return tuple(tables)
-
-
-def _typed_table(context: Context) -> Iterable[Name]:
-    """Tables created OF the type"""
-    return tuple(
-        user
-        for name in _type_name(context)
-        for user in context.catalog.users_of_type.get(name, ())
-        if isinstance(relation := context.catalog.relations.get(user), Table) and relation.of_type == name
-    )
-
-
-def _type_name(context: Context) -> tuple[Name, ...]:
-    target = context.operation.target
-    return () if target is None else (context.catalog.resolve_type(target, context.session.search_path),)
 
 
 def _reads(context: Context) -> Iterable[Name]:
@@ -258,7 +253,7 @@ _BASES: Mapping[str, Base] = {
     "partition": partition,
     "default_partition": _default_partition,
     "using_table": _using_table,
-    "typed_table": _typed_table,
+    "typed_table": typed_table,
     "reads": _reads,
     "writes": _writes,
     "listed": _listed,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from dflint.facts import subjects
+from dflint.facts import base_roles, subjects
 from dflint.facts.condition import BOOL, Condition
 from dflint.model.catalog import UNKNOWN, CompositeType, Index, Relation, Table, Unknown
 from dflint.model.context import Context
@@ -123,6 +123,14 @@ def target_published(context: Context) -> Answer:
     return False if context.catalog.closed else UNKNOWN
 
 
+def family_published(context: Context) -> Answer:
+    """A publication lists the table by name, or a child that the statement goes on to."""
+    family = set(base_roles.family(context))
+    if any(not family.isdisjoint(each.tables) for each in context.catalog.publications.values() if each is not None):
+        return True
+    return False if context.catalog.closed else UNKNOWN
+
+
 def owner_exists(context: Context) -> Answer:
     """OWNER TO: there is such a role."""
     return _other_exists(context, "role", getattr(context.operation, "owner", None))
@@ -197,6 +205,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("parents.exist", BOOL, parents_exist, _PARENT),
     Condition("parents.divided", BOOL, parents_divided, _PARENT),
     Condition("type.unmatched", BOOL, type_unmatched, "what the type {type} is"),
+    Condition("family.published", BOOL, family_published, "the publications of {table}"),
     Condition("target.published", BOOL, target_published, "the publications of {target}"),
     Condition("beside_index.exists", BOOL, beside_index_exists, _INDEX),
     Condition("beside_index.own", BOOL, beside_index_own, _INDEX),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dflint.model.expressions import Type
+from dflint.model.quoting import quote_identifier
 
 _SPELLED = {
     "bool": "boolean",
@@ -39,3 +40,13 @@ def spell(type_: Type) -> str:
     else:
         base = _SPELLED.get(name, name) + modifiers
     return ("SETOF " if type_.setof else "") + base + "[]" * type_.dimensions
+
+
+def in_identity(type_: Type) -> str:
+    """The type as identities have it: as ``format_type`` prints it with an empty search_path, without modifiers."""
+    schema, name = type_.name
+    if schema in (None, "pg_catalog") or type_.reference:
+        text = spell(Type(type_.name, reference=type_.reference))
+    else:
+        text = f"{quote_identifier(schema or '')}.{quote_identifier(name)}"
+    return f"{text}[]" if type_.dimensions else text

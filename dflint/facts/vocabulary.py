@@ -14,8 +14,10 @@ from dflint.facts import (
     judgments,
     object_conditions,
     partition_refusals,
+    publication_members,
     refusal_conditions,
     replica_identities,
+    row_refusals,
     table_refusals,
     type_conditions,
 )
@@ -39,6 +41,8 @@ def vocabulary() -> Mapping[str, Condition]:
         *dependency_locks.CONDITIONS,
         *partition_refusals.CONDITIONS,
         *replica_identities.CONDITIONS,
+        *publication_members.CONDITIONS,
+        *row_refusals.CONDITIONS,
     )
     return {condition.name: condition for condition in table}
 

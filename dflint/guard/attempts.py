@@ -72,6 +72,10 @@ class Attempts:
         """An attempt begins."""
         self.number += 1
 
+    def forget(self) -> None:
+        """The attempt that was begun was none."""
+        self.number -= 1
+
     def pause(self, blocked_s: float, reason: Reason) -> float:
         """How long to wait after an attempt that failed, in seconds.
 

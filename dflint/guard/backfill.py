@@ -18,16 +18,17 @@ from psycopg.sql import SQL
 from dflint.guard.attempts import Attempts, is_transient
 from dflint.guard.backfill_keys import Key, Ranges, fetch_key, find_target
 from dflint.guard.errors import GaveUpWaiting, PartlyApplied, PostCheckFailed, StepFailed
-from dflint.guard.lag import LagLimits, Throttle, read_lag
+from dflint.guard.lag import ReplicaLag, Throttle, read_lag, read_standby_lag
 from dflint.guard.ledger import Ledger
 from dflint.guard.lock import MigrationLock, assert_fence
 from dflint.guard.monitor import Monitor, Watch
 from dflint.guard.options import Options, Work
 from dflint.guard.progress import Progress
-from dflint.guard.step_settings import reset_role_locally, set_locally
+from dflint.guard.step_settings import be_oneself, set_locally
 from dflint.guard.table_locks import set_timeouts
 from dflint.guard.tx_step import Failure, check, describe, failed
 from dflint.model.plan import Step
+from dflint.postgres import printable
 
 #: The least number of rows in a batch, unless the plan says less.
 _LEAST: Final = 100
@@ -46,7 +47,6 @@ class Pace(Struct, frozen=True, kw_only=True):
         nice: the pause is at least so many times as long as the batch was.
         blind_nice: the same where it cannot be seen how far replicas are behind.
         vacuum_share: of the table's rows that are changed between two VACUUMs; 0: none.
-        lag: when to pause for replicas.
         lag_look_s: between two looks at them, seconds.
     """
 
@@ -56,7 +56,6 @@ class Pace(Struct, frozen=True, kw_only=True):
     nice: float = 0.0
     blind_nice: float = 1.0
     vacuum_share: float = 0.2
-    lag: LagLimits = LagLimits()
     lag_look_s: float = 1.0
 
 
@@ -123,7 +122,8 @@ class _Backfill:
         self._size = step.backfill.batch
         self._least = min(_LEAST, step.backfill.batch)
         self._attempts = Attempts(work.options.attempts)
-        self._throttle = Throttle(pace.lag)
+        standbys = work.options.standbys
+        self._throttle = Throttle(work.options.lag, expected=[printable(dsn) for dsn in standbys])
         self._lag_seen = 0.0
         self._rows = 0
         self._since_vacuum = 0
@@ -217,7 +217,7 @@ class _Backfill:
         told.append(_Batch(after, end))
         statement, parameters = self._ranges.update(after, end)
         changed = (await connection.execute(statement, parameters, prepare=False)).rowcount
-        await reset_role_locally(connection, self._step.settings)
+        await be_oneself(connection, self._step.settings)
         await work.ledger.advance_cursor(
             work.run_id, self._ord, last_key=end, rows=changed, batch_size=self._size, shard=self._shard
         )
@@ -294,11 +294,11 @@ class _Backfill:
 
     async def _wait_for_replicas(self) -> None:
         """Pause while replicas are behind, or gone."""
-        if time.monotonic() - self._lag_seen < self._pace.lag_look_s or not self._work.monitor.able.sees_lag:
+        if time.monotonic() - self._lag_seen < self._pace.lag_look_s or not self._sees_lag():
             return
         since = time.monotonic()
         while True:
-            reason = self._throttle.observe(await read_lag(self._connection))
+            reason = self._throttle.observe(await self._lag())
             self._lag_seen = time.monotonic()
             if reason is None:
                 return
@@ -312,6 +312,13 @@ class _Backfill:
                     next="let the replicas catch up; one that is gone for good is not expected by the next execution",
                 )
             await asyncio.sleep(_LOOK_WHILE_PAUSED_S)
+
+    def _sees_lag(self) -> bool:
+        return self._work.monitor.able.sees_lag or bool(self._work.options.standbys)
+
+    async def _lag(self) -> tuple[ReplicaLag, ...]:
+        named = await read_standby_lag(self._connection, self._work.options.standbys)
+        return named + (await read_lag(self._connection) if self._work.monitor.able.sees_lag else ())
 
     async def _maintain(self, statement: SQL) -> bool:
         """VACUUM or ANALYZE: for others' sake, and no reason to fail. False when it was not done."""
@@ -351,7 +358,7 @@ class _Backfill:
         self._size = min(_MOST, max(self._least, int(self._size * factor)))
 
     def _nice(self) -> float:
-        return self._pace.nice if self._work.monitor.able.sees_lag else max(self._pace.nice, self._pace.blind_nice)
+        return self._pace.nice if self._sees_lag() else max(self._pace.nice, self._pace.blind_nice)
 
     def _lock_ms(self) -> int:
         return self._work.options.lock_timeout_ms or self._step.timeouts.lock_ms

@@ -102,10 +102,19 @@ async def _called(function: Callable[..., Any], *arguments: Any) -> None:
     if inspect.iscoroutinefunction(function) or arguments:
         made = function(*arguments)
     else:
-        # It may block, and validators look on meanwhile.
-        made = await asyncio.to_thread(function)
+        made = await _in_thread(function)
     if inspect.isawaitable(made):
         await made
+
+
+async def _in_thread(function: Callable[[], Any]) -> Any:
+    """Call what may block, while validators look on. A thread cannot be stopped: whoever is cancelled waits for it."""
+    running = asyncio.ensure_future(asyncio.to_thread(function))
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        await asyncio.wait([running])
+        raise
 
 
 async def run_in_any_order(session: AsyncConnection[Any], statements: Sequence[str]) -> list[str]:

@@ -306,7 +306,10 @@ async def migrate(migration: Migration, checkpoints: Checkpoints, *, rollback_on
     Args:
         migration: what to run.
         checkpoints: whom to ask.
-        rollback_on_failure: take it back when a required validator or the migration itself fails.
+        rollback_on_failure: take it back when a required validator or the migration itself fails, or this is cancelled.
+
+    Raises:
+        asyncio.CancelledError: its notes say what was not taken back.
     """
     said_before = await migration.prepare()
     await checkpoints.note()
@@ -320,6 +323,10 @@ async def migrate(migration: Migration, checkpoints: Checkpoints, *, rollback_on
         )
     except _MigrationFailed as failure:
         failed = FailureDetails("migration", "", str(failure))
+    except asyncio.CancelledError as cancelled:
+        for problem in await _take_back(migration) if rollback_on_failure else ():
+            cancelled.add_note(problem)
+        raise
     else:
         return ValidationResult(
             all_checkpoints_passed=True,
@@ -329,10 +336,7 @@ async def migrate(migration: Migration, checkpoints: Checkpoints, *, rollback_on
         )
     not_covered: tuple[str, ...] = ("a rollback was not asked for",)
     if rollback_on_failure:
-        try:
-            not_covered = await migration.take_back()
-        except psycopg.Error as error:
-            not_covered = (f"the session that was to take it back failed: {' '.join(str(error).split())}",)
+        not_covered = await _take_back(migration)
     return ValidationResult(
         all_checkpoints_passed=False,
         checkpoint_results=tuple(checkpoints.results),
@@ -344,6 +348,13 @@ async def migrate(migration: Migration, checkpoints: Checkpoints, *, rollback_on
         warnings=_warnings(checkpoints),
         said_before=said_before,
     )
+
+
+async def _take_back(migration: Migration) -> tuple[str, ...]:
+    try:
+        return await migration.take_back()
+    except psycopg.Error as error:
+        return (f"the session that was to take it back failed: {' '.join(str(error).split())}",)
 
 
 class _MigrationFailed(Exception):

@@ -14,11 +14,11 @@ from msgspec import Struct
 from psycopg import AsyncConnection
 
 from dflint.model.quoting import quote_identifier
+from dflint.plugin.validators import APPLICATION_SCHEMAS as _SCOPE
 
 #: Kind, schema, table or "", name or signature, how to drop it, how to make it ("" where that needs data).
 Key = tuple[str, str, str, str]
 
-_SCOPE: Final = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dflint', 'dflint_trash')"
 _NOT_MEMBER: Final = (
     "not exists (select from pg_depend d where d.classid = '{}'::regclass and d.objid = {}.oid and d.deptype = 'e')"
 )

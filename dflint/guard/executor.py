@@ -26,6 +26,7 @@ from dflint.guard.progress import Progress
 from dflint.guard.rehearsal import rehearse
 from dflint.guard.runs_of_plan import choose, peek
 from dflint.guard.tx_step import check, run_tx_step
+from dflint.model.operations.base import Operation
 from dflint.model.operations.session import ResetVariable, SetVariable
 from dflint.model.plan import Plan, Step
 from dflint.model.run import Identity, Run, StepRecord
@@ -51,6 +52,8 @@ async def execute(plan: Plan, source: ConnectionSource, options: Options, progre
         DflintError: the server cannot be reached.
     """
     refuse_unfit(plan)
+    if not plan.steps:
+        return Outcome(run_id=None, state="done", exit_code=0, message=f"{plan.source} has no statement to execute")
     if options.dry_run:
         return await rehearse(plan, source, options, progress)
     joins = held_lock() is not None
@@ -254,14 +257,18 @@ class _Execution:
             if record.state == "done" and step.kind in {"tx", "nontx"}:
                 for statement in statements_of(step.sql):
                     operations = operations_of(statement)
-                    if operations and all(
-                        isinstance(one, ResetVariable) or (isinstance(one, SetVariable) and not one.local)
-                        for one in operations
-                    ):
+                    if operations and all(map(_lasts, operations)):
                         await self._work.lock.connection.execute(statement.encode(), prepare=False)
 
     def _pid(self) -> int:
         return self._work.lock.connection.info.backend_pid
+
+
+def _lasts(operation: Operation) -> bool:
+    """Whether it is a setting for the session. Who a step runs as is among its own settings."""
+    if isinstance(operation, SetVariable):
+        return not operation.local and operation.name not in {"role", "session_authorization"}
+    return isinstance(operation, ResetVariable)
 
 
 async def _run_step(work: Work, record: StepRecord, step: Step) -> None:

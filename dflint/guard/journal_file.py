@@ -24,6 +24,7 @@ class JournalFile:
     def __init__(self, run_id: str, directory: Path = DEFAULT_DIRECTORY) -> None:
         self.path = directory / f"{run_id}.jsonl"
         self._run_id = run_id
+        self._descriptor: int | None = None
 
     def append(self, kind: str, detail: Mapping[str, Any] | None = None, *, sync: bool = True) -> None:
         """Write one line.
@@ -39,20 +40,20 @@ class JournalFile:
         line = {"at": datetime.now(UTC).isoformat(), "run": self._run_id, "kind": kind, "detail": dict(detail or {})}
         content = msgspec.json.encode(line, enc_hook=str, order="sorted") + b"\n"
         try:
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            new = not self.path.exists()
+            if self._descriptor is None:
+                self._descriptor = self._open()
             # One write of a whole line in append mode: two processes do not mix theirs.
-            descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-            try:
-                os.write(descriptor, content)
-                if sync:
-                    os.fsync(descriptor)
-            finally:
-                os.close(descriptor)
-            if new:
-                _sync_directory(self.path.parent)
+            os.write(self._descriptor, content)
+            if sync:
+                os.fsync(self._descriptor)
         except OSError as error:
             raise InputError(f"the journal cannot be written: {error.strerror}", file=str(self.path)) from error
+
+    def close(self) -> None:
+        """Close the file; the next line opens it again."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
 
     def lines(self) -> list[dict[str, Any]]:
         """What was written; a last line that was cut off in the middle is left out."""
@@ -62,6 +63,17 @@ class JournalFile:
             return []
         whole, _, _ = content.rpartition(b"\n")
         return [msgspec.json.decode(line, type=dict[str, Any]) for line in whole.split(b"\n") if line]
+
+    def _open(self) -> int:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = not self.path.exists()
+        descriptor = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        if new:
+            _sync_directory(self.path.parent)
+        return descriptor
+
+    def __del__(self) -> None:
+        self.close()
 
 
 def _sync_directory(directory: Path) -> None:

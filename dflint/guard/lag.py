@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
+import psycopg
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
+
+from dflint.model.errors import DflintError
+from dflint.postgres import connect, printable
 
 
 class LagLimits(Struct, frozen=True, kw_only=True):
@@ -22,6 +27,11 @@ class LagLimits(Struct, frozen=True, kw_only=True):
     pause_s: float = 10.0
     resume_bytes: int = 16 * 1024**2
     resume_s: float = 2.0
+
+    @classmethod
+    def of(cls, pause_bytes: int, pause_s: float) -> LagLimits:
+        """Limits that lie as far from those below which it goes on as the usual ones."""
+        return cls(pause_bytes=pause_bytes, pause_s=pause_s, resume_bytes=pause_bytes // 4, resume_s=pause_s / 5)
 
 
 class ReplicaLag(Struct, frozen=True, kw_only=True):
@@ -58,6 +68,35 @@ async def read_lag(connection: AsyncConnection[Any]) -> tuple[ReplicaLag, ...]:
     cursor = connection.cursor(row_factory=tuple_row)
     await cursor.execute(_LAG)
     return tuple(ReplicaLag(name=name, bytes=lag, seconds=seconds) for name, lag, seconds in await cursor.fetchall())
+
+
+_REPLAYED: Final = b"""
+    SELECT pg_catalog.pg_wal_lsn_diff(%s::pg_lsn, pg_catalog.pg_last_wal_replay_lsn())::bigint
+     WHERE pg_catalog.pg_is_in_recovery()
+    """
+
+
+async def read_standby_lag(connection: AsyncConnection[Any], standbys: Sequence[str]) -> tuple[ReplicaLag, ...]:
+    """How far standbys are behind, as they say themselves; one that does not answer, or is none any more, is left out.
+
+    Args:
+        connection: to the primary.
+        standbys: their connection strings.
+    """
+    row = await (await connection.execute("SELECT pg_catalog.pg_current_wal_lsn()::text")).fetchone()
+    assert row is not None
+    found = []
+    for dsn in standbys:
+        with suppress(DflintError, psycopg.Error):
+            async with await connect(dsn, autocommit=True) as standby:
+                behind = await (await standby.execute(_REPLAYED, [row[0]])).fetchone()
+            if behind is not None:
+                found.append(
+                    ReplicaLag(
+                        name=printable(dsn), bytes=None if behind[0] is None else max(0, behind[0]), seconds=None
+                    )
+                )
+    return tuple(found)
 
 
 class Throttle:

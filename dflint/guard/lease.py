@@ -15,6 +15,7 @@ import msgspec
 from msgspec import Struct
 from psycopg import AsyncConnection
 from psycopg.rows import tuple_row
+from psycopg.sql import SQL, Composed, Literal
 from psycopg.types.json import Jsonb
 
 from dflint.guard.ledger import Ledger
@@ -57,7 +58,7 @@ ON CONFLICT (run_id) DO UPDATE
        acquired_at = excluded.acquired_at, ended_at = NULL
 RETURNING fence, acquired_at"""
 
-_CHECK = b"SELECT FROM dflint.lease WHERE run_id = %s AND fence = %s AND held FOR SHARE"
+_CHECK = "SELECT FROM dflint.lease WHERE run_id = {} AND fence = {} AND held FOR SHARE"
 
 _GIVE_BACK = b"""
 UPDATE dflint.lease SET held = false, ended_at = clock_timestamp() WHERE run_id = %s AND fence = %s AND held"""
@@ -100,8 +101,13 @@ async def take_lease(connection: AsyncConnection, request: Request) -> Lease:
 async def holds_lease(connection: AsyncConnection, run_id: str, fence: int) -> bool:
     """Whether the fence is in force; in a transaction, it stays so until the end of that."""
     cursor = connection.cursor(row_factory=tuple_row)
-    await cursor.execute(_CHECK, (run_id, fence))
+    await cursor.execute(lease_check(run_id, fence))
     return await cursor.fetchone() is not None
+
+
+def lease_check(run_id: str, fence: int) -> Composed:
+    """The query that finds a row, and locks it, while the fence is in force."""
+    return SQL(_CHECK).format(Literal(run_id), fence)
 
 
 async def end_lease(connection: AsyncConnection, run_id: str, fence: int) -> bool:

@@ -164,7 +164,6 @@ CREATE TRIGGER append_only_all BEFORE TRUNCATE ON dflint.event
 
 CREATE = "\n".join(
     (
-        "CREATE SCHEMA IF NOT EXISTS dflint;",
         "COMMENT ON SCHEMA dflint IS 'Journal and lock of guarded migrations (dflint exec)';",
         _TABLES,
         _ROUTINES,

@@ -88,7 +88,11 @@ async def _create(connection: AsyncConnection) -> None:
 
 
 async def _create_now(connection: AsyncConnection) -> None:
+    schema = await _row(connection, "SELECT count(*) FROM pg_catalog.pg_namespace WHERE nspname = 'dflint'")
     try:
+        if not schema[0]:
+            # IF NOT EXISTS would ask for the right to create it, also where it is there.
+            await connection.execute("CREATE SCHEMA dflint")
         await connection.execute(CREATE.encode())
     except psycopg.Error as error:
         raise GuardRefused(

@@ -34,7 +34,15 @@ from dflint.model.errors import DflintError, ServerError
 from dflint.model.run import Holder, Identity
 from dflint.postgres.source import ConnectionSource
 
-__all__ = ["Acquisition", "MigrationLock", "MigrationLockManager", "assert_fence", "held_lock"]
+__all__ = [
+    "Acquisition",
+    "MigrationLock",
+    "MigrationLockManager",
+    "assert_fence",
+    "assert_keys",
+    "fenced",
+    "held_lock",
+]
 
 #: Seconds between two signs of life.
 HEARTBEAT_S = 5.0
@@ -58,6 +66,7 @@ class MigrationLock:
         identity: the database.
         dsn: a connection string for more sessions; it may hold a password.
         released: it is no longer held, as far as this process knows.
+        given_away: a statement of ours gave it back, which was told.
     """
 
     def __init__(
@@ -76,6 +85,7 @@ class MigrationLock:
         self.fence = lease.fence
         self.lock_id = f"{request.run_id}/{lease.fence}"
         self.released = False
+        self.given_away = False
         self._heart = asyncio.create_task(_beat(dsn, request.run_id, lease.fence))
 
     async def release(self) -> None:
@@ -98,7 +108,7 @@ class MigrationLock:
         finally:
             # Whatever went wrong, with the session goes the lock.
             await self.connection.close()
-        if not ours:
+        if not ours and not self.given_away:
             raise Fenced(
                 "the lock was not held any more when it was to be given back",
                 state="what was committed stays; others may have changed the database at the same time",
@@ -365,8 +375,24 @@ async def assert_fence(connection: AsyncConnection, lock: MigrationLock) -> None
         Fenced: it is not. Nothing may be written any more.
     """
     if not await holds_lease(connection, lock.run_id, lock.fence):
-        raise Fenced(
-            f"the lock of run {lock.run_id} is no longer ours: it was broken, or somebody else has it",
-            state="this transaction is rolled back; what was committed before stays",
-            next=f"see dflint runs show {lock.run_id}; dflint exec resume goes on from there",
-        )
+        raise fenced(lock)
+
+
+async def assert_keys(connection: AsyncConnection, lock: MigrationLock) -> None:
+    """Make sure that what ran in the executing session has not given its advisory keys back.
+
+    Raises:
+        Fenced: it has. Nothing may be written any more.
+    """
+    if not await holds_any(connection):
+        lock.given_away = True
+        raise fenced(lock, "a statement of the migration gave it back")
+
+
+def fenced(lock: MigrationLock, why: str = "it was broken, or somebody else has it") -> Fenced:
+    """The error for a lock that is lost, to be raised in a transaction."""
+    return Fenced(
+        f"the lock of run {lock.run_id} is no longer ours: {why}",
+        state="this transaction is rolled back; what was committed before stays",
+        next=f"see dflint runs show {lock.run_id}; dflint exec resume goes on from there",
+    )

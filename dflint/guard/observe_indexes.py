@@ -104,16 +104,22 @@ async def index_by_oid(connection: Connection, oid: int) -> IndexState | None:
     return found[0] if found else None
 
 
+#: Of tables, and of the tables in which PostgreSQL keeps their long values.
+_OF_TABLES = (
+    "i.indrelid IN (SELECT unnest(ARRAY[t.oid, t.reltoastrelid])"
+    " FROM pg_catalog.pg_class t WHERE t.oid = ANY(%s::oid[]))"
+)
+
+
 async def indexes_of(connection: Connection, tables: Sequence[int]) -> list[IndexState]:
     """All indexes of tables, by OID."""
-    return await _fetch(connection, SQL("WHERE i.indrelid = ANY(%s::oid[]) ORDER BY c.oid"), [list(tables)])
+    return await _fetch(connection, SQL(f"WHERE {_OF_TABLES} ORDER BY c.oid"), [list(tables)])
 
 
 async def leftovers_of(connection: Connection, tables: Sequence[int]) -> list[IndexState]:
     """What stopped runs of REINDEX CONCURRENTLY left at tables, by OID."""
     where = SQL(
-        "WHERE i.indrelid = ANY(%s::oid[]) AND NOT (i.indisvalid AND i.indisready AND i.indislive) AND c.relname ~ %s "
-        "ORDER BY c.oid"
+        f"WHERE {_OF_TABLES} AND NOT (i.indisvalid AND i.indisready AND i.indislive) AND c.relname ~ %s ORDER BY c.oid"
     )
     return await _fetch(connection, where, [list(tables), _LEFTOVER])
 

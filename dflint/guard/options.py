@@ -8,6 +8,7 @@ from msgspec import Struct
 
 from dflint.guard.attempts import AttemptLimits
 from dflint.guard.capabilities import Capabilities
+from dflint.guard.lag import LagLimits
 from dflint.guard.ledger import Ledger
 from dflint.guard.lock import MigrationLock
 from dflint.guard.monitor import Monitor
@@ -31,6 +32,8 @@ class Options(Struct, frozen=True, kw_only=True):
         attempts: budgets of a step; ``max_block_s`` wins over its ``blocked_s``.
         patience_s: how long to wait for another session that is at the same object.
         accept_target: the database may be another than that on which the run was started.
+        standbys: connection strings of standby servers; who reads there, and how far they are behind, is looked at too.
+        lag: how far replicas may be behind while rows are changed.
     """
 
     dry_run: bool = False
@@ -44,6 +47,8 @@ class Options(Struct, frozen=True, kw_only=True):
     attempts: AttemptLimits = AttemptLimits()
     patience_s: float = 900.0
     accept_target: bool = False
+    standbys: tuple[str, ...] = ()
+    lag: LagLimits = LagLimits()
 
 
 class Outcome(Struct, frozen=True, kw_only=True):

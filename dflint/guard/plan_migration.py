@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from dflint.guard.errors import GuardError
 from dflint.guard.executor import execute
@@ -57,10 +58,14 @@ class PlanMigration:
             ServerError: it was not carried out; the message says how far it came.
             GuardError: it was refused.
         """
-        outcome = await execute(self._plan, self._source, _OPTIONS, Silent())
-        self._run_id = outcome.run_id
+        outcome = await execute(self._plan, self._source, _OPTIONS, self)
         if outcome.exit_code:
             raise ServerError(". ".join([outcome.message, *([outcome.state_line] if outcome.state_line else [])]))
+
+    def event(self, kind: str, **detail: Any) -> None:
+        """Note which run it is: who is cancelled gets no outcome."""
+        if kind in {"started", "resumed"}:
+            self._run_id = detail["run"]
 
     async def take_back(self) -> tuple[str, ...]:
         """Undo the steps that were applied, and verify that all is as before."""

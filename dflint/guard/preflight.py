@@ -47,7 +47,7 @@ async def preflight(
     concerns += await _backfills(connection, plan)
     concerns += await resource_concerns(connection, plan, tables, able)
     locked = [table for table in tables if table.mode == "ACCESS EXCLUSIVE"]
-    if locked:
+    if locked or standbys:
         concerns += await standby_concerns(connection, locked, able, standbys)
     return tuple(concerns)
 

@@ -41,10 +41,7 @@ async def standby_concerns(
         standbys: connection strings of the standbys that can be looked at.
     """
     if standbys:
-        found = []
-        for dsn in standbys:
-            found += await _readers(dsn, tables)
-        return found
+        return [concern for dsn in standbys for concern in await _of_standby(dsn, tables)]
     if not able.sees_replicas:
         return []
     query = b"SELECT count(*) FROM pg_catalog.pg_stat_replication"
@@ -57,15 +54,18 @@ async def standby_concerns(
             severity="unknown",
             message=f"{row[0]} replicas are connected, and queries on them are not seen from here: one that reads a "
             "table of this plan holds up replay, other readers queue behind it, and it is cancelled in the end",
-            remedy="look at pg_stat_activity of the standbys",
+            remedy="name them with --standby DSN, or look at their pg_stat_activity",
         )
     ]
 
 
-async def _readers(dsn: str, tables: Sequence[Touched]) -> list[Concern]:
+async def _of_standby(dsn: str, tables: Sequence[Touched]) -> list[Concern]:
     try:
         async with await connect(dsn, autocommit=True) as standby:
             cursor = standby.cursor(row_factory=tuple_row)
+            await cursor.execute(b"SELECT pg_catalog.pg_is_in_recovery()")
+            if await cursor.fetchone() != (True,):
+                return [_no_standby(dsn)]
             await cursor.execute(_READERS, [[table.schema for table in tables], [table.name for table in tables]])
             rows = await cursor.fetchall()
     except DflintError as error:
@@ -93,3 +93,12 @@ async def _readers(dsn: str, tables: Sequence[Touched]) -> list[Concern]:
                 )
             )
     return found
+
+
+def _no_standby(dsn: str) -> Concern:
+    return Concern(
+        kind="standby_queries",
+        severity="refuse",
+        message=f"{printable(dsn)} is named as a standby, and is none: it would never be seen to be behind",
+        remedy="give the address of a standby, or leave --standby out",
+    )

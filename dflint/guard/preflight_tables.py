@@ -86,12 +86,13 @@ async def touched_tables(connection: AsyncConnection[Any], plan: Plan) -> tuple[
 
 
 _INVALID = b"""
-    SELECT n.nspname || '.' || t.relname, array_agg(x.relname::text ORDER BY x.relname)
-      FROM pg_catalog.pg_index i
-      JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
-      JOIN pg_catalog.pg_class t ON t.oid = i.indrelid
+    SELECT n.nspname || '.' || t.relname,
+           array_agg(CASE WHEN i.indrelid = t.oid THEN '' ELSE 'pg_toast.' END || x.relname ORDER BY x.relname)
+      FROM pg_catalog.pg_class t
       JOIN pg_catalog.pg_namespace n ON n.oid = t.relnamespace
-     WHERE i.indrelid = ANY (%s::oid[]) AND x.relkind = 'i' AND NOT (i.indisvalid AND i.indisready AND i.indislive)
+      JOIN pg_catalog.pg_index i ON i.indrelid IN (t.oid, t.reltoastrelid)
+      JOIN pg_catalog.pg_class x ON x.oid = i.indexrelid
+     WHERE t.oid = ANY (%s::oid[]) AND x.relkind = 'i' AND NOT (i.indisvalid AND i.indisready AND i.indislive)
      GROUP BY 1 ORDER BY 1
     """
 _DETACHING = b"""

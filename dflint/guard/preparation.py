@@ -16,11 +16,11 @@ from dflint.guard.ledger import Ledger
 from dflint.guard.options import Options
 from dflint.guard.preflight import Concern, preflight
 from dflint.guard.progress import Progress
-from dflint.model.operations.session import Discard
 from dflint.model.plan import Plan
 from dflint.model.run import Run, StepRecord
 from dflint.planning.fingerprint import fingerprint_of
 from dflint.planning.hashes import plan_hash, step_hash
+from dflint.planning.refusals import gives_lock_away
 from dflint.planning.statements import operations_of
 
 _LOOK_AGAIN_S: Final = 1.0
@@ -37,13 +37,13 @@ def refuse_unfit(plan: Plan) -> None:
             "the plan was edited by hand and not judged again", next="read it with dflint.planning.judge_again first"
         )
     for step in plan.steps:
-        if step.kind not in {"tx", "nontx"}:
+        text = step.sql.lower()
+        if step.kind not in {"tx", "nontx"} or not ("discard" in text or "unlock" in text):
             continue
-        if any(isinstance(one, Discard) and one.what.lower() == "all" for one in operations_of(step.sql)):
-            raise GuardRefused(
-                f"step {step.id} is DISCARD ALL, which would release the migration lock",
-                next="take it out; RESET ALL and DEALLOCATE ALL do the rest of it",
-            )
+        for operation in operations_of(step.sql):
+            problem = gives_lock_away(operation)
+            if problem is not None:
+                raise GuardRefused(f"step {step.id}: {problem.message}", next=problem.remedy)
 
 
 async def prepare(
@@ -134,7 +134,7 @@ async def _wait_for_preflight(
     deadline = time.monotonic() + options.lock_wait_s
     told: set[tuple[str, str]] = set()
     while True:
-        concerns = await preflight(connection, plan, able)
+        concerns = await preflight(connection, plan, able, standbys=options.standbys)
         for concern in concerns:
             # Ages in messages change from one look to the next; several of one kind at once are different ones.
             if (concern.kind, concern.severity) not in told:

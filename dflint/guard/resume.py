@@ -97,7 +97,10 @@ async def abort(source: ConnectionSource, run_id: str | None, options: Options) 
                 await ledger.event(one.run_id, None, lock.fence, "abandoned", {})
         applied = [record.step_id for record in steps if record.state == "done"]
         unsure = [record.step_id for record in steps if record.state in {"intent", "running"}]
-        stays = f"steps {', '.join(applied)} stay applied" if applied else "nothing of it was applied"
+        stays = "nothing of it was applied"
+        if applied:
+            single = len(applied) == 1
+            stays = f"step{'' if single else 's'} {', '.join(applied)} stay{'s' if single else ''} applied"
         also = f"; step {', '.join(unsure)} was under way: look for an invalid index it left" if unsure else ""
         return Outcome(
             run_id=run.run_id,

@@ -98,10 +98,11 @@ async def open_monitor(dsn: str, *, run_id: str | None) -> AsyncConnection:
 
     Raises:
         ServerError: there is no connection.
-        GuardRefused: its settings do not stay.
+        GuardRefused: a server older than 14, or settings that do not stay.
     """
     connection = await connect(dsn, autocommit=True, **_KEEPALIVES)
     try:
+        _assert_version(connection)
         await _settle(connection, _MONITOR | _for_version(connection), run_id, role="monitor")
     except BaseException:
         await connection.close()

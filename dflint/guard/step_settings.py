@@ -26,12 +26,22 @@ async def set_locally(connection: Connection, settings: Mapping[str, str]) -> No
         await connection.execute(_SET, [True, names, [settings[name] for name in names]])
 
 
-async def reset_role_locally(connection: Connection, settings: Mapping[str, str]) -> None:
-    """Be who the session is again, for the rest of the transaction that is open."""
-    if "session_authorization" in settings:
-        await connection.execute("SET LOCAL SESSION AUTHORIZATION DEFAULT")
-    if "role" in settings:
-        await connection.execute("SET LOCAL ROLE NONE")
+async def be_oneself(connection: Connection, settings: Mapping[str, str], text: str = "") -> None:
+    """Be who the session was when it began again: the ledger is no other role's.
+
+    Not only for the transaction that is open: what its statements set would be in force again after it. The steps that
+    follow have who they run as in their settings.
+
+    Args:
+        connection: in a transaction.
+        settings: that were set in it.
+        text: the statements that ran in it, in small letters.
+    """
+    if "session_authorization" in settings or "authorization" in text:
+        await connection.execute("RESET SESSION AUTHORIZATION")
+    elif "role" not in settings and "role" not in text:
+        return
+    await connection.execute("RESET ROLE")
 
 
 @asynccontextmanager

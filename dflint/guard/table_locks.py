@@ -41,6 +41,20 @@ _TABLES = """
     """
 
 
+def only_lock(predicted: Mapping[str, str]) -> tuple[TableLock, ...] | None:
+    """The locks of a step that locks one table or none, without asking the server; None: it locks several.
+
+    Whether the table is there and may be locked is found out by locking it: see `is_no_lock`.
+    """
+    modes = _modes(predicted)
+    return tuple(TableLock(*parts, mode) for parts, mode in modes.items()) if len(modes) < 2 else None
+
+
+def is_no_lock(error: psycopg.Error) -> bool:
+    """Whether a table was not locked because it is not there, is no table, or is not this role's to lock."""
+    return error.sqlstate in {"42P01", "3F000", "42809", "42501"}
+
+
 async def locks_of(connection: Connection, predicted: Mapping[str, str]) -> tuple[TableLock, ...]:
     """Which tables that exist a step locks, in one order for everybody: partitioned tables first, then by name.
 
@@ -49,11 +63,7 @@ async def locks_of(connection: Connection, predicted: Mapping[str, str]) -> tupl
     Args:
         predicted: printed identity -> strongest mode.
     """
-    modes = {}
-    for printed, mode in predicted.items():
-        identity = names.Identity.parse(printed)
-        if identity.kind == "table" and len(identity.parts) == 2:
-            modes[identity.parts] = mode
+    modes = _modes(predicted)
     if not modes:
         return ()
     schemas, tables = zip(*modes, strict=True)
@@ -63,9 +73,26 @@ async def locks_of(connection: Connection, predicted: Mapping[str, str]) -> tupl
     )
 
 
+def _modes(predicted: Mapping[str, str]) -> dict[tuple[str, str], str]:
+    """Schema and table -> mode, of what are tables."""
+    found = {}
+    for printed, mode in predicted.items():
+        identity = names.Identity.parse(printed)
+        if identity.kind == "table" and len(identity.parts) == 2:
+            schema, table = identity.parts
+            found[schema, table] = mode
+    return found
+
+
 async def begin_and_take(
-    connection: Connection, locks: Sequence[TableLock], limit_ms: int, *, statement_ms: int, deadlock_ms: int | None
-) -> None:
+    connection: Connection,
+    locks: Sequence[TableLock],
+    limit_ms: int,
+    *,
+    statement_ms: int,
+    deadlock_ms: int | None,
+    finally_: Composable,
+) -> bool:
     """Begin a transaction and take the locks in it; in one round trip where all are of one mode.
 
     Args:
@@ -74,6 +101,10 @@ async def begin_and_take(
         limit_ms: for all of them together, and later for each lock that was not foreseen.
         statement_ms: for each statement after that; 0 is no limit.
         deadlock_ms: how long to wait before looking for a deadlock; None: as the session does.
+        finally_: a query for when they are taken.
+
+    Returns:
+        Whether that query found anything.
 
     Raises:
         psycopg.errors.LockNotAvailable, psycopg.errors.QueryCanceled: not within ``limit_ms`` altogether.
@@ -88,8 +119,11 @@ async def begin_and_take(
             left = max(1, int((deadline - time.monotonic()) * 1000))
             parts = [_set("lock_timeout", left), _set("statement_timeout", left)]
         parts.append(_lock(tuple(group), mode))
-    parts += [_set("lock_timeout", limit_ms), _set("statement_timeout", statement_ms)]
-    await connection.execute(SQL("; ").join(parts), prepare=False)
+    parts += [_set("lock_timeout", limit_ms), _set("statement_timeout", statement_ms), finally_]
+    cursor = await connection.execute(SQL("; ").join(parts), prepare=False)
+    while cursor.nextset():
+        pass
+    return cursor.rowcount > 0
 
 
 def _set(name: str, value: int) -> Composed:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from typing import Any, Final
 
@@ -12,11 +13,20 @@ from psycopg.pq import TransactionStatus
 
 from dflint.guard.attempts import Attempts, Reason, is_transient
 from dflint.guard.errors import GaveUpWaiting, PartlyApplied, StepFailed
-from dflint.guard.lock import assert_fence
+from dflint.guard.lease import lease_check
+from dflint.guard.lock import assert_keys, fenced
 from dflint.guard.monitor import Blocker, Watch
 from dflint.guard.options import Work, first_words
-from dflint.guard.step_settings import reset_role_locally, set_locally
-from dflint.guard.table_locks import Connection, TableLock, begin_and_take, locks_of, set_timeouts
+from dflint.guard.step_settings import be_oneself, set_locally
+from dflint.guard.table_locks import (
+    Connection,
+    TableLock,
+    begin_and_take,
+    is_no_lock,
+    locks_of,
+    only_lock,
+    set_timeouts,
+)
 from dflint.model.locks import blocks_writes
 from dflint.model.plan import Check, Step
 from dflint.planning.statements import statements_of
@@ -25,6 +35,10 @@ _SHORT_DEADLOCK_MS: Final = 50
 
 #: Blockers that end by themselves, and behind which nobody need queue meanwhile.
 _PATIENT: Final = frozenset({"pg_dump", "copy"})
+
+
+#: Statements that may run functions of which nobody knows what they do.
+_CALLS: Final = re.compile(r"\b(call|do|execute|perform|select)\b")
 
 
 class Failure(Struct, frozen=True):
@@ -65,7 +79,8 @@ async def run_tx_step(work: Work, ord: int, step: Step) -> None:
     """
     connection = work.lock.connection
     statements = statements_of(step.sql)
-    locks = await locks_of(connection, step.locks)
+    foreseen = only_lock(step.locks)
+    locks = await locks_of(connection, step.locks) if foreseen is None else foreseen
     deadlock_ms = None if work.able.sets_deadlock_timeout else await _deadlock_timeout(connection)
     attempts = Attempts(work.options.attempts)
     reason: Reason | None = None
@@ -80,6 +95,11 @@ async def run_tx_step(work: Work, ord: int, step: Step) -> None:
         if failure is None:
             work.tell("done", ord, attempts=attempts.number, blocked_s=round(attempts.blocked_s + watch.blocked_s, 3))
             return
+        if foreseen is not None and failure.locking and is_no_lock(failure.error):
+            # Another time it is not there, or not ours to lock: the statements will say what they need.
+            foreseen, locks = None, await locks_of(connection, step.locks)
+            attempts.forget()
+            continue
         reason = _reason(watch, failure)
         pause = attempts.pause(watch.blocked_s, reason)
         await _note(work, ord, failure, watch, attempts, pause)
@@ -137,15 +157,17 @@ class _Attempt:
         work, step = self._work, self._step
         # Autovacuum gives way to who waits longer, and of two that wait for each other we are the one to lose.
         deadlock_ms = _SHORT_DEADLOCK_MS if work.able.sets_deadlock_timeout else None
-        await begin_and_take(
+        ours = await begin_and_take(
             connection,
             self._locks,
             self._lock_ms,
             statement_ms=step.timeouts.statement_ms,
             deadlock_ms=deadlock_ms,
+            finally_=lease_check(work.lock.run_id, work.lock.fence),
         )
         self._locking = False
-        await assert_fence(connection, work.lock)
+        if not ours:
+            raise fenced(work.lock)
         await set_locally(connection, step.settings)
         await check(connection, step, step.pre, "before")
         for number, statement in enumerate(self._statements, start=1):
@@ -159,10 +181,13 @@ class _Attempt:
                 )
         self._statement = None
         await check(connection, step, step.post, "after")
-        await reset_role_locally(connection, step.settings)
-        if "timeout" in step.sql.lower():
+        text = step.sql.lower()
+        await be_oneself(connection, step.settings, text)
+        if "timeout" in text or "reset" in text:
             # The statements set one of their own; the ledger's rows are nobody else's.
             await set_timeouts(connection, lock_ms=5_000, statement_ms=10_000)
+        if _CALLS.search(text) and work.able.sees_waiters:
+            await assert_keys(connection, work.lock)
         detail = {"attempts": self._number}
         await work.ledger.complete(work.run_id, self._ord, work.lock.fence, self._number, detail)
         ended = await connection.execute("COMMIT")

@@ -25,6 +25,8 @@ from dflint.planning.hashes import plan_hash, step_hash
 from dflint.planning.reversing import reverse
 from dflint.postgres.source import ConnectionSource
 
+#: A run in one of these is undone, or being undone.
+UNDONE: Final = frozenset({"rolled_back", "rolling_back"})
 _SOURCE: Final = "undo of run {}"
 _BEGUN: Final = frozenset({"intent", "running", "unknown"})
 
@@ -52,7 +54,7 @@ async def undo(source: ConnectionSource, run_id: str | None, options: Options, p
     async with migration_lock(source, options, found.run_id, f"undo {found.plan.source}", found.target) as lock:
         ledger = Ledger(lock.connection)
         run = await ledger.load_run(found.run_id)
-        if run.state in {"rolled_back", "rolling_back"}:
+        if run.state in UNDONE:
             # Also when another execution came to that while this one waited for the lock.
             return await go_on(lock, run, options, progress)
         await _refuse_older(ledger, run, options)
@@ -101,7 +103,7 @@ async def _settled(
 
 async def _begin(lock: MigrationLock, ledger: Ledger, run: Run, steps: list[StepRecord]) -> Run:
     """Make the run that undoes, and say so in both."""
-    plan = _reversed(run, steps)
+    plan = reversed_plan(run, steps)
     async with lock.connection.transaction():
         undoing = await ledger.create_run(
             plan, __version__, step_hashes=[step_hash(step) for step in plan.steps], target=lock.identity
@@ -113,14 +115,14 @@ async def _begin(lock: MigrationLock, ledger: Ledger, run: Run, steps: list[Step
 
 async def _rehearse(source: ConnectionSource, run: Run, options: Options, progress: Progress) -> Outcome:
     """Say what would be done. Writes nothing."""
-    if run.state in {"rolled_back", "rolling_back"}:
+    if run.state in UNDONE:
         return await resume(source, run.run_id, options, progress)
     async with await open_monitor(await source.dsn(), run_id=None) as connection:
         steps = await Ledger(connection).steps(run.run_id)
-    return await rehearse(_reversed(run, steps), source, options, progress)
+    return await rehearse(reversed_plan(run, steps), source, options, progress)
 
 
-def _reversed(run: Run, steps: list[StepRecord]) -> Plan:
+def reversed_plan(run: Run, steps: list[StepRecord]) -> Plan:
     """The plan that takes back the steps that are applied.
 
     Raises:

@@ -8,7 +8,7 @@ from typing import Any
 
 from dflint.guard.queries import LookingSession
 from dflint.model.quoting import quote_identifier, quote_literal
-from dflint.plugin.validators import Measure, QueryError, TableName
+from dflint.plugin.validators import APPLICATION_SCHEMAS, Measure, QueryError, TableName
 
 #: How many tables are looked up in, and how many keys of each.
 _TABLES, _KEYS = 5, 20
@@ -105,7 +105,7 @@ class ApplicationWorkload:
 
     async def _lookups(self) -> list[str]:
         found = list[str]()
-        scope = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dflint', 'dflint_trash')"
+        scope = APPLICATION_SCHEMAS
         if self._tables:
             named = ", ".join(f"({quote_literal(schema)}, {quote_literal(name)})" for schema, name in self._tables)
             scope = f"(n.nspname, c.relname) in ({named})"

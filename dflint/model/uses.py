@@ -5,11 +5,33 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import asdict
 
-from dflint.model.impact import Impact
+from dflint.model.impact import Impact, ImpactDocument, to_document
 
 #: How sure it is that the text means the object: a name without schema may mean another one at run time.
 UseCertainty = Literal["certain", "likely", "possible"]
+
+
+class SeenStatement(Struct, frozen=True):
+    """A statement that a server or somebody's file knows; its fields are those of `QueryUse`."""
+
+    text: str
+    origin: str
+    calls: int | None = None
+    counted_since: str | None = None
+    last_seen: str | None = None
+
+
+class SeenStatements(Struct, frozen=True):
+    """Statements that were found.
+
+    Attributes:
+        incomplete_because: why there may be more; empty is good.
+    """
+
+    statements: tuple[SeenStatement, ...] = ()
+    incomplete_because: tuple[str, ...] = ()
 
 
 class QueryUse(Struct, frozen=True):
@@ -61,3 +83,14 @@ class ImpactReport(Struct, frozen=True):
 
     impact: Impact
     queries: QueryUses | None = None
+
+
+class ImpactReportDocument(ImpactDocument, frozen=True, omit_defaults=True):
+    """The JSON document of ``dflint impact``; ``queries`` is there where somebody asked for them."""
+
+    queries: QueryUses | None = None
+
+
+def report_document(report: ImpactReport) -> ImpactReportDocument:
+    """The document of a report."""
+    return ImpactReportDocument(**asdict(to_document(report.impact)), queries=report.queries)

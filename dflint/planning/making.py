@@ -34,13 +34,12 @@ from dflint.model.operations.objects import (
 from dflint.model.operations.session import (
     Begin,
     Commit,
-    Discard,
     PsqlCommand,
     ResetVariable,
     Rollback,
     SetVariable,
 )
-from dflint.model.operations.tables import AlterColumnType
+from dflint.model.operations.tables import AddConstraintOperation, AlterColumnType, ValidateConstraint
 from dflint.model.plan import Backfill, Plan, PlanTarget, Step, StepKind
 from dflint.model.session import Session
 from dflint.planning.backfills import backfill, wanted
@@ -61,7 +60,7 @@ from dflint.sql.source_text import SourceText
 Called = Callable[[Iterable[Context]], tuple[list[Context], list[str]]]
 
 _BLOCKS = (Begin, Commit, Rollback)
-_SETTINGS = (SetVariable, ResetVariable, Discard)
+_SETTINGS = (SetVariable, ResetVariable)
 
 
 class PlanFile(NamedTuple):
@@ -154,6 +153,7 @@ class Maker:
         self._definitions = dict(definitions)
         self._settings = Settings()
         self._parts: list[_Part] = []
+        self._added: set[tuple[Name, str]] = set()
 
     def add(self, file: PlanFile, session: Session | None) -> None:
         """Go through one file."""
@@ -188,7 +188,7 @@ class Maker:
         text = file.text.text
         sql = text[text_start(text, statement) : statement.end].decode().rstrip().rstrip(";").rstrip()
         effects = statement_effects(found, file.path, _span(file.text, statement), unread)
-        refused = problem(own, effects, sql)
+        refused = problem(own, found, effects, sql)
         if refused is not None:
             raise refused.error(file.path, line)
         for context in own:
@@ -201,6 +201,10 @@ class Maker:
         if isinstance(cut, Problem):
             raise cut.error(file.path, line)
         undone, notes = undo_of(own, self._definitions), _notes(effects)
+        validates = [self._validates_own(context) for context in own]
+        if all(validates):
+            # Taking back that it was added takes it away.
+            undone = Undone()
         kept = keep(own, sql, self._definitions) if self._keep_dropped else None
         if isinstance(kept, Kept):
             sql, notes = kept.sql, (*notes, kept.note)
@@ -225,6 +229,15 @@ class Maker:
             )
         )
         self._forget(own)
+
+    def _validates_own(self, context: Context) -> bool:
+        """Whether it validates a constraint that the plan itself adds."""
+        operation = context.operation
+        if isinstance(operation, AddConstraintOperation) and operation.constraint.name and not operation.conditional:
+            self._added.add((context.resolve(operation.target), operation.constraint.name))
+        if not isinstance(operation, ValidateConstraint):
+            return False
+        return (context.resolve(operation.target), operation.name) in self._added
 
     def _forget(self, contexts: Sequence[Context]) -> None:
         """What the statement makes worthless: what the server printed before, and the inverse of what is gone again."""

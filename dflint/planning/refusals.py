@@ -10,11 +10,20 @@ from dflint.model.context import Context
 from dflint.model.effect import StatementEffects
 from dflint.model.errors import InputError
 from dflint.model.names import Name
-from dflint.model.operations.base import Opaque
+from dflint.model.operations.base import Opaque, Operation
 from dflint.model.operations.data import Copy
 from dflint.model.operations.indexes import CreateIndex
-from dflint.model.operations.session import Begin, PrepareTransaction, PsqlCommand, Rollback, SetTransaction
+from dflint.model.operations.session import (
+    Begin,
+    Discard,
+    PrepareTransaction,
+    PsqlCommand,
+    ResetVariable,
+    Rollback,
+    SetTransaction,
+)
 from dflint.model.quoting import quote_identifier
+from dflint.model.schema import Query
 from dflint.planning.statements import parser, refused_in_transaction
 from dflint.sql.libpg_query import GrammarError, TooDeep
 
@@ -37,16 +46,23 @@ class Problem(NamedTuple):
         return InputError(self.message, file=path, line=line, remedy=self.remedy)
 
 
-def problem(contexts: Sequence[Context], effects: StatementEffects, sql: str) -> Problem | None:
+def problem(
+    contexts: Sequence[Context], called: Sequence[Context], effects: StatementEffects, sql: str
+) -> Problem | None:
     """Why a statement cannot become part of a plan; None where it can.
 
     Args:
         contexts: of its operations, without those of what it calls.
+        called: those too.
         effects: of the whole statement.
         sql: its text.
     """
     for context in contexts:
-        found = _of_operation(context)
+        found = _of_operation(context) or gives_lock_away(context.operation)
+        if found is not None:
+            return found
+    for context in called:
+        found = gives_lock_away(context.operation)
         if found is not None:
             return found
     first = contexts[0]
@@ -94,12 +110,34 @@ def _of_operation(context: Context) -> Problem | None:
             return Problem(
                 "a prepared transaction keeps its locks for as long as nobody ends it", "write COMMIT instead"
             )
+        case ResetVariable(name=None) if context.transaction.open:
+            return Problem(
+                "RESET ALL in a transaction also takes away what the executor has set for its own session",
+                "reset each setting by its name",
+            )
         case Begin(isolation=str(level)) if level.lower() != "read committed":
             return _isolation()
         case SetTransaction(what="transaction" | "session"):
             return _isolation()
         case CreateIndex(concurrently=True):
             return _on_partitioned(context, operation)
+    return None
+
+
+def gives_lock_away(operation: Operation) -> Problem | None:
+    """Why an operation would leave the executing session without the migration lock; None where it would not."""
+    if isinstance(operation, Discard) and operation.what.lower() == "all":
+        return Problem(
+            "DISCARD ALL gives the migration lock back, and others could begin meanwhile",
+            "take it out; RESET ALL, DEALLOCATE ALL and DISCARD TEMP do the rest of it",
+        )
+    query = getattr(operation, "query", None)
+    functions = query.functions if isinstance(query, Query) else ()
+    if any(function.name == "pg_advisory_unlock_all" for function in functions):
+        return Problem(
+            "pg_advisory_unlock_all() gives the migration lock back, and others could begin meanwhile",
+            "give back the migration's own locks one by one with pg_advisory_unlock(key)",
+        )
     return None
 
 

@@ -12,7 +12,7 @@ from dflint.model.quoting import quote_identifier
 from dflint.model.session import Session
 
 #: Parameters whose value is a list of names.
-_NAMES: Final = frozenset("search_path temp_tablespaces session_preload_libraries local_preload_libraries".split())
+NAMES: Final = frozenset("search_path temp_tablespaces session_preload_libraries local_preload_libraries".split())
 #: They are the executor's own business: it takes them as the step's timeouts, or sets them itself.
 _OF_EXECUTOR: Final = frozenset(
     """lock_timeout statement_timeout transaction_timeout idle_in_transaction_session_timeout idle_session_timeout
@@ -45,7 +45,7 @@ class Settings:
 
 def _text(operation: SetVariable) -> str:
     values = operation.values or ()
-    if operation.name not in _NAMES:
+    if operation.name not in NAMES:
         return ", ".join(values)
     return ", ".join('""' if not value else quote_identifier(value) for value in values)
 

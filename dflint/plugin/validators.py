@@ -6,7 +6,7 @@ A validator sees the database through `Situation`; it imports no database driver
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Literal, Protocol
+from typing import Any, Final, Literal, Protocol
 
 from msgspec import Struct
 
@@ -15,6 +15,9 @@ Stage = Literal["pre_migration", "during_migration", "post_migration"]
 
 #: Schema and name of a table, as the catalogs write them.
 TableName = tuple[str, str]
+
+#: A condition on pg_namespace ``n``: the schemas that are neither PostgreSQL's own nor dflint's.
+APPLICATION_SCHEMAS: Final = "n.nspname !~ '^pg_' and n.nspname not in ('information_schema', 'dflint', 'dflint_trash')"
 
 
 class QueryError(Exception):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dflint.app import effects
+from dflint.app import effects, execution_documents
 from dflint.catalog import snapshot_schema
 from dflint.planning import plan_file
 from dflint.trace import trace_file
@@ -18,3 +18,5 @@ if __name__ == "__main__":
     here.with_name("snapshot.schema.json").write_bytes(snapshot_schema.schema())
     here.with_name("snapshot-statistics.schema.json").write_bytes(snapshot_schema.statistics_schema())
     here.with_name("trace.schema.json").write_bytes(trace_file.schema())
+    for name, content in execution_documents.schemas().items():
+        here.with_name(f"{name}.schema.json").write_bytes(content)

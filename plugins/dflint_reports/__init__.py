@@ -15,3 +15,12 @@ def dflint_reporters() -> dict[str, str]:
         "github": "dflint_reports.github:render",
         "sarif": "dflint_reports.sarif:render",
     }
+
+
+@hookimpl
+def dflint_impact_reporters() -> dict[str, str]:
+    """The formats of ``dflint impact`` that come with dflint."""
+    formats = ("text", "dot", "mermaid", "svg", "html")
+    return {name: f"dflint_reports.impact.{name}:render" for name in formats} | {
+        "json": "dflint_reports.impact.document:render"
+    }

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dflint.plugin.validators import QueryError, Situation, Validator, Verdict
-from dflint_validators.scope import OWN_SCHEMAS, in_scope, listed
+from dflint.plugin.validators import APPLICATION_SCHEMAS, QueryError, Situation, Validator, Verdict
+from dflint_validators.scope import in_scope, listed
 
 _NOTED = "schema_integrity"
 
@@ -40,7 +40,7 @@ order by 1
 _FUNCTIONS = f"""
 select p.oid, p.oid::regprocedure::text, l.lanname from pg_proc p
 join pg_language l on l.oid = p.prolang join pg_namespace n on n.oid = p.pronamespace
-where l.lanname in ('sql', 'plpgsql') and {OWN_SCHEMAS}
+where l.lanname in ('sql', 'plpgsql') and {APPLICATION_SCHEMAS}
 order by 2
 """
 

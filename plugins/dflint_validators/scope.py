@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dflint.model.quoting import quote_identifier, quote_literal
-from dflint.plugin.validators import Situation, TableName
-
-#: Schemas that are nobody's application: PostgreSQL's own and dflint's.
-_APPLICATION = "{0}.nspname !~ '^pg_' and {0}.nspname not in ('information_schema', 'dflint', 'dflint_trash')"
-OWN_SCHEMAS = _APPLICATION.format("n")
+from dflint.plugin.validators import APPLICATION_SCHEMAS, Situation, TableName
 
 
 def in_scope(situation: Situation, namespace: str = "n", relation: str = "c") -> str:
     """A condition on aliases of pg_namespace and pg_class: one of the tables to look at."""
     if not situation.tables:
-        return _APPLICATION.format(namespace)
+        return APPLICATION_SCHEMAS.replace("n.nspname", f"{namespace}.nspname")
     named = ", ".join(f"({quote_literal(schema)}, {quote_literal(table)})" for schema, table in situation.tables)
     return f"({namespace}.nspname, {relation}.relname) in ({named})"
 

@@ -107,3 +107,56 @@ def test_json_is_one_document_whatever_happens(db: Database) -> None:
         document = json.loads(ended.stdout)
         assert (document["schema_version"], document["exit_code"]) == (1, status)
     assert json.loads(bad.stdout)["ending"]["next"]
+
+
+@pytest.mark.majors(14, 18)
+def test_who_a_step_is_has_no_say_in_the_ledger(db: Database) -> None:
+    """SET ROLE, in and out of transactions: as with psql, and whoever has no right to the ledger needs none."""
+    db.run("DROP ROLE IF EXISTS application; CREATE ROLE application; GRANT CREATE ON SCHEMA public TO application")
+    try:
+        file = write(
+            db,
+            "BEGIN; SET ROLE application; CREATE TABLE a (); COMMIT;\n"
+            "CREATE TABLE b ();\n"
+            "BEGIN; RESET ROLE; CREATE TABLE c (); SET LOCAL ROLE application; CREATE TABLE d (); COMMIT;\n"
+            "CREATE TABLE e ();\n"
+            "BEGIN; SET SESSION AUTHORIZATION application; CREATE TABLE f (); COMMIT;\n"
+            "CREATE TABLE g ();\n"
+            "SELECT 1 / count(*) FROM pg_class WHERE relname = 'nothing';\n",
+        )
+        ended = db.execute(file, "--yes")
+        assert (ended.status, "division by zero" in ended.stderr) == (13, True), ended.stderr
+        db.run("CREATE TABLE nothing ()")
+        again = db.execute("resume", "--yes")
+        assert again.status == 0, again.stderr
+        found = db.run(
+            "SELECT relname::text, relowner = 'application'::regrole FROM pg_class WHERE length(relname) = 1"
+        )
+    finally:
+        db.run("DROP OWNED BY application; DROP ROLE application")
+    assert dict(found) == {"a": True, "b": True, "c": False, "d": True, "e": False, "f": True, "g": True}
+
+
+def test_a_lock_that_a_step_gave_away_is_missed_before_the_step_is_committed(db: Database) -> None:
+    db.run(
+        "CREATE FUNCTION public.away() RETURNS void LANGUAGE plpgsql AS $$ BEGIN "
+        "EXECUTE replace('SELECT pg_advisory_unlock_xll()', 'x', 'a'); END $$"
+    )
+    ended = db.execute(write(db, "CREATE TABLE a ();\nDO $$ BEGIN PERFORM away(); CREATE TABLE b (); END $$;"), "--yes")
+    assert ended.status == 13, ended
+    assert "gave it back" in ended.stderr
+    assert db.one("SELECT to_regclass('a') IS NOT NULL AND to_regclass('b') IS NULL") is True
+
+
+@pytest.mark.majors(13)
+def test_an_old_server_is_refused_with_a_sentence(db: Database) -> None:
+    for ended in (db.execute(write(db, "CREATE TABLE a ();"), "--yes"), db.execute("status")):
+        assert (ended.status, "the server is PostgreSQL 13" in ended.stderr) == (10, True), ended
+        assert "Traceback" not in ended.stderr
+    assert db.one("SELECT to_regclass('a')") is None
+
+
+def test_where_there_is_nothing_to_execute_nothing_is_begun(db: Database) -> None:
+    ended = db.execute(write(db, "-- later\n"), "--yes")
+    assert (ended.status, ended.stdout) == (0, "migration.sql has no statement to execute\n"), ended
+    assert db.one("SELECT to_regnamespace('dflint')") is None

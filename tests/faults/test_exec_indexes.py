@@ -136,6 +136,28 @@ def test_47_of_a_rebuild_that_was_stopped_only_the_leftover_is_dropped(table: Da
     assert table.one("SELECT 't_a'::regclass::oid") != before
 
 
+def test_47_of_a_table_with_long_values_too(table: Database) -> None:
+    """The index of the table that holds them is rebuilt as well, and leaves the same behind, out of sight."""
+    table.run("ALTER TABLE t ADD COLUMN long text")
+    left = (
+        "SELECT count(*) FROM pg_index i JOIN pg_class c ON c.oid = i.indexrelid "
+        "WHERE c.relnamespace = 'pg_toast'::regnamespace AND c.relname LIKE '%_ccnew%'"
+    )
+    with old_snapshot(table):
+        execution = table.start(saved(table, "REINDEX TABLE CONCURRENTLY t"), "--yes")
+        until(lambda: waits_for_snapshots(table), "the third phase")
+        pid = backend(table)
+        execution.kill()
+        until(lambda: table.one("SELECT count(*) FROM pg_stat_activity WHERE pid = %s", pid) == 0, "its end")
+    assert table.one(left) == 1
+    told = table.execute("resume", "--yes", "--dry-run")
+    assert "pg_toast" in told.stderr, told
+    ended = table.execute("resume", "--yes")
+    assert ended.status == 0, ended.stderr
+    assert table.one(left) == 0
+    assert all(table.indexes("t").values())
+
+
 def test_48_a_drop_that_was_stopped_is_done_by_the_next(table: Database) -> None:
     table.run("CREATE INDEX t_a ON t (a)")
     with table.connect(autocommit=False) as writer:

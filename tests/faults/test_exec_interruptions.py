@@ -100,8 +100,10 @@ def test_a_killed_execution_is_continued_by_executing_again(db: Database) -> Non
     with gate(db) as waiting:
         execution = db.start(path, "--yes")
         until(waiting, "the second step")
+        assert "nobody is at work" not in db.execute("status").stdout
         execution.kill()
     until(lambda: unlocked(db), "the end of the session")
+    assert "nobody is at work on it: dflint exec resume" in db.execute("status").stdout
     ended = db.execute(path, "--yes")
     assert ended.status == 0, ended.stderr
     assert len(db.runs()) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -104,7 +105,7 @@ def test_66_a_rehearsal_writes_nothing(db: Database) -> None:
     xid = db.one("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
     again = db.execute("resume", "--dry-run")
     assert again.status == 0, again.stderr
-    assert "would skip" in again.stderr
+    assert "is done (tx)" in again.stderr
     assert xid == db.one("SELECT pg_snapshot_xmax(pg_current_snapshot())::text")
     assert before == (db.run("SELECT * FROM dflint.run"), db.run("SELECT * FROM dflint.step ORDER BY ord"))
     assert events == db.one("SELECT count(*) FROM dflint.event")
@@ -178,7 +179,7 @@ def test_the_steps_of_a_stopped_run_are_undone(db: Database) -> None:
 def test_an_aborted_run_stays_as_it_is(db: Database) -> None:
     path = interrupted(db)
     ended = db.execute("abort")
-    assert (ended.status, "steps 1 stay applied" in ended.stdout) == (0, True)
+    assert (ended.status, "step 1 stays applied" in ended.stdout) == (0, True)
     assert db.execute("resume").stdout == "no run is unfinished in this database\n"
     assert tables(db) == ["a"]
     assert db.execute(path, "--yes").status == 12
@@ -204,3 +205,27 @@ def test_the_file_is_marked_by_hash_none_when_edited(db: Database) -> None:
     ended = db.execute(db.save(plan), "--yes")
     assert ended.status == 0, ended.stderr
     assert tables(db) == ["a"]
+
+
+def test_an_undo_asks_before_it_drops_what_holds_data_by_now(db: Database) -> None:
+    db.run("CREATE TABLE old (id int)")
+    text = "CREATE TABLE t (id int);\nALTER TABLE old ADD COLUMN a int, ADD COLUMN b int DEFAULT 7;\n"
+    Path(db.folder, "m.sql").write_text(text)
+    assert db.execute("m.sql").status == 0
+    run = db.runs()[0][0]
+    db.run("INSERT INTO old (id) VALUES (1)")
+    assert db.execute("undo", run, "--dry-run").status == 0
+    db.run("INSERT INTO t VALUES (1); UPDATE old SET a = 1")
+    asked = db.execute("undo", run)
+    assert (asked.status, "there is nobody to ask" in asked.stderr) == (10, True), asked
+    assert "table public.t holds rows" in asked.stderr
+    assert "column a of public.old holds values" in asked.stderr
+    assert "column b" not in asked.stderr
+    assert db.one("SELECT count(*) FROM t") == 1
+    with db.connect(autocommit=False) as busy:
+        busy.execute("LOCK TABLE t")
+        unseen = db.execute("undo", run)
+        assert "table public.t may hold rows" in unseen.stderr
+    undone = db.execute("undo", run, "--yes")
+    assert undone.status == 0, undone.stderr
+    assert db.one("SELECT to_regclass('t') IS NULL") is True

@@ -201,3 +201,19 @@ def test_a_gate_keeps_a_step_waiting(tables: Database) -> None:
         until(waiting, "the step")
         assert execution.alive()
     assert execution.result().status == 0
+
+
+@pytest.mark.parametrize("table", ["gone", "a_view", "not_ours"])
+def test_what_cannot_be_locked_before_is_left_to_the_statements(db: Database, table: str) -> None:
+    """A table that is not there, is no table, or may not be locked; that is no attempt that failed."""
+    db.run("DROP ROLE IF EXISTS plain_locker; CREATE ROLE plain_locker LOGIN; CREATE VIEW a_view AS SELECT 1")
+    db.run("CREATE TABLE not_ours (i int); CREATE SCHEMA dflint AUTHORIZATION plain_locker")
+    locks = {f"table:public.{table}": "ACCESS EXCLUSIVE"}
+    path = db.save(plan_of(db.major, step("SELECT 1", locks=locks)))
+    try:
+        ended = db.execute(path, "--yes", environment={"DFLINT_DB": f"{db.dsn} user=plain_locker"})
+        assert ended.status == 0, ended.stderr
+        assert db.events("attempt") == []
+        assert db.one("SELECT attempts FROM dflint.step") == 1
+    finally:
+        db.run("DROP OWNED BY plain_locker CASCADE; DROP ROLE plain_locker")

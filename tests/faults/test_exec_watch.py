@@ -13,6 +13,7 @@ from typing import Any
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 from dflint.guard.backfill import Pace, run_backfill
 from dflint.guard.capabilities import capabilities
@@ -256,23 +257,31 @@ def lag_bytes(dsn: str) -> int | None:
     return None if row is None else row[0]
 
 
-@pytest.mark.parametrize("major", [14, 18])
-def test_57_58_a_backfill_waits_for_replicas_that_are_behind_or_gone(major: int) -> None:
+@pytest.mark.parametrize(("major", "asked"), [(14, "primary"), (18, "primary"), (18, "standby")])
+def test_57_58_a_backfill_waits_for_replicas_that_are_behind_or_gone(major: int, asked: str) -> None:
+    """The primary says how far replicas are; to a role that may not see it, a standby that was named says so itself."""
     with replicated(major) as (_, standby, dsn):
         until(lambda: lag_bytes(dsn) == 0, "the standby")
         step = guarded_backfill("UPDATE t SET v = repeat('y', 300)", "id", batch=500)
-        pace = Pace(target_s=0.02, lag_look_s=0.0, lag=LagLimits(pause_bytes=500_000, resume_bytes=100_000))
+        pace = Pace(target_s=0.02, lag_look_s=0.0)
+        options = Options(
+            standbys=(standby.dsn("test"),) if asked == "standby" else (),
+            lag=LagLimits(pause_bytes=500_000, resume_bytes=100_000),
+        )
 
         async def run() -> tuple[list[str], list[str]]:
             table = "CREATE TABLE t (id int PRIMARY KEY, v text)"
             async with session(dsn, table, "INSERT INTO t SELECT generate_series(1, 20000)"), guarded(dsn) as ours:
                 run_id = await run_of(ours.ledger, step)
+                if asked == "standby":
+                    ours.monitor.able = replace(ours.monitor.able, sees_lag=False)
+                    await _until(lambda: lag_bytes(dsn) == 0)
                 with psycopg.connect(standby.dsn(), autocommit=True) as there:
                     there.execute("SELECT pg_wal_replay_pause()")
                 running = asyncio.create_task(
                     run_backfill(
                         ours.lock, ours.ledger, run_id, 0, step,
-                        monitor=ours.monitor, options=Options(), progress=ours.told, pace=pace,
+                        monitor=ours.monitor, options=options, progress=ours.told, pace=pace,
                     )
                 )  # fmt: skip
                 await _until(lambda: ours.told.of("throttled"))
@@ -287,7 +296,7 @@ def test_57_58_a_backfill_waits_for_replicas_that_are_behind_or_gone(major: int)
 
         behind, gone = asyncio.run(run())
     assert "MiB" in behind[0]
-    assert "replica@local is not connected any more" in gone[-1]
+    assert ("replica@local" if asked == "primary" else "dbname=test") in gone[-1]
 
 
 async def _until(condition: Any) -> None:

@@ -540,3 +540,75 @@ async def test_a_lost_lock_is_said_loudly(pg: TestServer) -> None:
             ),
             [{"stage": "post_migration", "validators": [{"sql": "select false"}]}],
         )
+
+
+@pytest.mark.parametrize("how", ["sql", "guarded", "own session", "thread"])
+@asynchronous
+async def test_cancelled_it_leaves_nothing_behind(pg: TestServer, how: str) -> None:
+    """What ran is taken back, the lock is free, and no session of ours is left."""
+    dsn = await _database(pg)
+    before = await _state(dsn)
+    slow = "alter table orders add column more text; select pg_sleep(1.0)"
+
+    async def guarded(connection: psycopg.AsyncConnection[Any]) -> None:
+        await connection.execute(slow.encode())
+
+    def thread() -> None:
+        with psycopg.connect(dsn) as connection:
+            connection.execute(slow.encode())
+
+    migrations: dict[str, Any] = {
+        "sql": "alter table orders add column note text; alter table orders add column more text; select pg_sleep(60);",
+        "guarded": guarded,
+        "own session": _migration(dsn, "alter table orders add column note text", "select pg_sleep(60)"),
+        "thread": thread,
+    }
+    checkpoints = [{"stage": "during_migration", "validators": ["connection_stability"]}]
+    running = asyncio.create_task(
+        ValidationCheckpointManager(dsn).execute_with_validation(migrations[how], checkpoints)
+    )
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as look:
+        asleep = "select count(*) from pg_stat_activity where datname = current_database() and wait_event = 'PgSleep'"
+        while await (await look.execute(asleep)).fetchone() == (0,):
+            assert not running.done()
+            await asyncio.sleep(0.02)
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError) as raised:
+            await running
+        assert getattr(raised.value, "__notes__", []) == []
+        ours = "select count(*) from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()"
+        for _ in range(100):
+            if await (await look.execute(ours)).fetchone() == (0,):
+                break
+            await asyncio.sleep(0.02)
+        else:
+            pytest.fail("sessions are left")
+    assert (await _state(dsn)).objects == before.objects
+    async with MigrationLockManager(dsn).acquire_migration_lock(timeout_seconds=0):
+        pass
+
+
+@asynchronous
+async def test_privileges_comments_and_owners_are_verified_after_an_opaque_migration(pg: TestServer) -> None:
+    """They are brought back, or it is not called rolled back."""
+    dsn = await _database(pg)
+    before = await _state(dsn)
+    for statement in (
+        "comment on table orders is 'changed'",
+        "comment on column orders.amount is 'changed'",
+        "grant select on orders to public",
+        "grant update (amount) on orders to public",
+        "revoke execute on function spent(int) from public",
+        "alter table orders owner to pg_monitor",
+    ):
+        result = await _all(dsn, statement, "select no_such_column")
+        same = (await _state(dsn)).objects == before.objects
+        assert result.rollback_completed == same, statement
+        assert same or "public.orders" in str(result.not_covered) or "spent" in str(result.not_covered), statement
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            await connection.execute(
+                b"comment on table orders is null; comment on column orders.amount is null;"
+                b"alter table orders owner to postgres; revoke select on orders from public;"
+                b"revoke update (amount) on orders from public; grant execute on function spent(int) to public"
+            )
+        before = await _state(dsn)

@@ -185,6 +185,23 @@ async def test_without_rights_it_says_what_is_missing(pg: TestServer) -> None:
             await owner.execute("DROP ROLE ledger_plain")
 
 
+@ENDS
+@asynchronous
+async def test_a_schema_that_was_made_for_the_role_is_enough(pg: TestServer) -> None:
+    dsn = pg.new_database()
+    async with await connect(dsn, autocommit=True) as owner:
+        await owner.execute("DROP ROLE IF EXISTS ledger_guest")
+        await owner.execute("CREATE ROLE ledger_guest LOGIN")
+        await owner.execute("CREATE SCHEMA dflint AUTHORIZATION ledger_guest")
+        try:
+            async with await connect(_as_role(dsn, "ledger_guest"), autocommit=True) as guest:
+                await ensure_ledger(guest)
+                await Ledger(guest).heartbeat((await new_run(Ledger(guest), "SELECT 1")).run_id, 1)
+        finally:
+            await owner.execute("DROP OWNED BY ledger_guest")
+            await owner.execute("DROP ROLE ledger_guest")
+
+
 @asynchronous
 async def test_two_make_it_at_once(pg: TestServer) -> None:
     dsn = pg.new_database()

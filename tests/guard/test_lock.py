@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from dflint.guard import session
 from dflint.guard.errors import Fenced, GuardRefused, LockTimeout
 from dflint.guard.ledger import Ledger
 from dflint.guard.lock import MigrationLockManager, assert_fence, held_lock
@@ -314,3 +315,23 @@ async def test_arguments(pg: TestServer) -> None:
     with pytest.raises(InputError, match="not names of tables"):
         await MigrationLockManager(dsn).acquire_migration_lock("table_modification", lock_metadata={"table": "a b"})
     assert await _no_locks(dsn)
+
+
+@asynchronous
+async def test_a_transaction_that_was_left_open_ends_by_itself_and_with_it_the_lock(
+    pg: TestServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a process that was stopped in the middle; here after half a second and not after a minute."""
+    dsn = pg.new_database()
+    monkeypatch.setitem(session._EXECUTOR, "idle_in_transaction_session_timeout", "500")
+    lock = await MigrationLockManager(dsn).acquire_migration_lock()
+    await lock.connection.execute("BEGIN")
+    await lock.connection.execute("CREATE TABLE t ()")
+    assert not await try_lock(dsn, timeout=0)
+    assert await try_lock(dsn, timeout=20)
+    with pytest.raises(psycopg.errors.IdleInTransactionSessionTimeout):
+        await lock.connection.execute("COMMIT")
+    with pytest.raises(Fenced):
+        await lock.release()
+    async with await connect(dsn, autocommit=True) as connection:
+        assert await (await connection.execute("SELECT to_regclass('t')")).fetchone() == (None,)

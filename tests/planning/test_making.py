@@ -296,3 +296,38 @@ def test_a_file_with_template_directives_is_no_plan(directive: str) -> None:
 
 def test_what_looks_like_a_directive_in_a_string_is_none() -> None:
     assert len(plan("COMMENT ON TABLE orders IS '{% if %}'; -- {% endif %}").steps) == 1
+
+
+@pytest.mark.parametrize(
+    ("sql", "names", "remedy"),
+    [
+        ("select 1;\nDISCARD ALL", "DISCARD ALL", "DISCARD TEMP"),
+        ("select 1;\nselect pg_advisory_unlock_all()", "pg_advisory_unlock_all()", "one by one"),
+        (
+            "select 1;\ndo $$ begin perform pg_catalog.pg_advisory_unlock_all(); end $$",
+            "pg_advisory_unlock_all()",
+            "one",
+        ),
+        ("begin; select 1;\nRESET ALL; commit", "RESET ALL", "by its name"),
+    ],
+)
+def test_what_would_leave_the_session_without_its_guard_is_refused(sql: str, names: str, remedy: str) -> None:
+    error = refusal(sql)
+    assert error.line == 2
+    assert names in error.message
+    assert remedy in (error.remedy or "")
+
+
+def test_what_discard_discards_beside_the_lock_is_discarded() -> None:
+    found = plan("create temp table a (i int); discard temp; reset all; create temp table a (i int)")
+    assert [sql for _, sql in shape(found)] == [
+        "create temp table a (i int)",
+        "discard temp",
+        "create temp table a (i int)",
+    ]
+
+
+def test_to_validate_what_the_plan_adds_itself_needs_no_way_back() -> None:
+    """It goes with what was added."""
+    add = "alter table users add constraint c check (age is not null) not valid"
+    assert plan(f"{add};\nalter table users validate constraint c").steps[1].undo.irreversible is None

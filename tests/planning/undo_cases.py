@@ -43,7 +43,7 @@ create statistics st (dependencies) on a, b from plain; comment on statistics st
 create publication pub for table plain, loose;
 create extension if not exists pg_trgm;
 alter function f(int) owner to undo_alice; alter table plain cluster on plain_u;
-alter default privileges in schema app grant select on tables to undo_alice;
+alter default privileges in schema app grant select on tables to undo_alice; alter role undo_alice set lock_timeout = '3s';
 create table fkp (id int primary key); create table fkc (id int, p int references fkp, primary key (id));
 alter table fkc replica identity full;
 create table tg (a int, b int); create trigger tgt after insert on tg for each row execute function trg();
@@ -53,6 +53,19 @@ create table vc (a varchar(10) default 'abc' collate "C" check (a <> ''), b char
 
 #: By subject; those that begin with a number in brackets need that major version.
 REVERSIBLE: dict[str, tuple[str, ...]] = {
+    "roles": (
+        "alter role undo_alice set work_mem = '1MB'",
+        "alter role undo_alice set lock_timeout = '1s'",
+        'alter role undo_alice set search_path = app, "Odd S"',
+        "alter role undo_alice reset lock_timeout",
+        "alter role undo_alice reset all",
+        "alter role all set app.greeting = 'it''s'",
+        'alter default privileges for role undo_alice grant select, insert on tables to "Undo Bob"',
+        'alter default privileges for role undo_alice in schema app grant all on sequences to "Undo Bob"',
+        "alter default privileges for role undo_alice revoke execute on functions from public",
+        "alter default privileges for role postgres in schema app revoke select on tables from undo_alice",
+        "alter default privileges for role postgres in schema app, empty_one grant update on tables to undo_alice",
+    ),
     "tables": (
         "create table n1 (id serial primary key, x int references users)",
         "create table if not exists users (id int)",
@@ -318,6 +331,9 @@ REVERSIBLE: dict[str, tuple[str, ...]] = {
 
 #: Statement -> why not, in words.
 IRREVERSIBLE: dict[str, str] = {
+    'grant undo_alice to "Undo Bob"': "the catalog does not say who was a member of role undo_alice",
+    "alter database postgres set work_mem = '1MB'": "the catalog does not say which settings a database had: it does not know its own name",
+    "alter role undo_alice createdb": "alter role: dflint knows no inverse of it",
     "alter type mood add value 'new'": "PostgreSQL cannot take the value 'new' out of an enum again",
     "alter table users alter column amount type numeric(12,3)": "values of column amount may be changed by numeric(12,3), or on the way back to numeric(10,2)",
     "alter table users alter column tags type varchar[]": "values of column tags may be changed by character varying[], or on the way back to text[]",
@@ -343,7 +359,7 @@ IRREVERSIBLE: dict[str, str] = {
     "truncate plain": "the rows deleted from plain are not kept",
     "select setval('counter', 100)": "the catalog does not say which number the sequence had reached",
     "do $$ begin if exists (select from users) then alter table plain add column dox int; end if; end $$": "whether it runs depends on what the database holds",
-    "alter default privileges in schema app revoke select on tables from undo_alice": "alter default privileges: dflint knows no inverse of it",
+    "alter default privileges in schema app revoke select on tables from undo_alice": "whose default privileges they are depends on who executes it",
     "alter table users rename column email to mail; drop view v2; drop view v1": "the catalog does not say how view public.v1 was defined",
     "alter table vc alter column a type int8 using 1": "what USING made of the values of column a cannot be told back",
     "create table n7 (a int); create view n8 as select a from n7; drop view n8; drop table n7": "the catalog does not say how view public.n8 was defined",

@@ -30,6 +30,8 @@ TYPES = {
     "inet": "'10.0.0.1'::inet + g",
     "bit(8)": "g::bit(8)",
 }
+#: Rows of default partitions, and of tables to be attached, have these in the partition key.
+OF_DEFAULT, OF_SPARE = 150, 200
 WITHOUT_ORDER = ("jsonb", "boolean", "mood")
 
 PREAMBLE = """\
@@ -43,6 +45,10 @@ create function today() returns date stable language sql as 'select current_date
 create function rolled() returns int volatile language sql as 'select (random() * 6)::int';
 create function touched() returns trigger language plpgsql as 'begin return new; end';
 create role probe_owner;
+create schema beside;
+create table typed of pair;
+insert into typed values (1, 1);
+create sequence typed_counter owned by typed.y;
 """
 
 
@@ -64,6 +70,8 @@ class Table:
     columns: list[Column]
     partition_by: str = ""
     parent: str = ""
+    default: bool = False
+    spare: str = ""
     persistence: str = ""
     primary_key: str = ""
     keys: dict[str, str] = field(default_factory=dict)
@@ -85,6 +93,7 @@ class Schema:
     tables: list[Table] = field(default_factory=list)
     views: list[str] = field(default_factory=list)
     matviews: list[str] = field(default_factory=list)
+    publications: list[str] = field(default_factory=list)
     statements: list[str] = field(default_factory=list)
 
     @property
@@ -105,8 +114,14 @@ def schema(rng: Random, major: int) -> Schema:
             if kind == "inherited":
                 _child(made, table)
         _fill(made, table)
+        if table.partition_by and rng.random() < 0.5:
+            _spare(rng, made, table)
         _surround(rng, made, table)
     _views(rng, made)
+    logged = [table.name for table in made.tables if not table.persistence]
+    if logged and rng.random() < 0.2:
+        made.publications.append("published")
+        made.statements.append(f"create publication published for table {rng.choice(logged)}")
     return made
 
 
@@ -164,6 +179,7 @@ def _partitions(rng: Random, made: Schema, table: Table, kind: str) -> None:
     for number, bound in enumerate(bounds):
         _partition(made, table, f"{table.name}_{number}", f"for values {bound}")
     if kind != "hash" and rng.random() < 0.4:
+        table.default = True
         _partition(made, table, f"{table.name}_d", "default")
 
 
@@ -181,12 +197,36 @@ def _child(made: Schema, table: Table) -> None:
 
 def _fill(made: Schema, table: Table) -> None:
     kids = [each.name for each in made.tables if each.parent == table.name and not table.partition_by]
-    columns = [column for column in table.columns if not column.generated and not column.identity]
-    values = ", ".join(f"({TYPES[column.type]})::{column.type}" for column in columns)
-    listed = ", ".join(column.name for column in columns)
+    listed, values = _values(table)
     source = f"from generate_series(1, {ROWS}) g"
     made.statements.append(f"insert into {table.name} ({listed}) select {values} {source}")
     made.statements.extend(f"insert into {name} ({listed}, own) select {values}, g {source}" for name in kids)
+    if table.default:
+        _fill_one(made, table, table.name, OF_DEFAULT)
+
+
+def _values(table: Table) -> tuple[str, str]:
+    """The columns that take values, and the values of row ``g``."""
+    columns = [column for column in table.columns if not column.generated and not column.identity]
+    values = ", ".join(f"({TYPES[column.type]})::{column.type}" for column in columns)
+    return ", ".join(column.name for column in columns), values
+
+
+def _fill_one(made: Schema, table: Table, name: str, key: int) -> None:
+    """One more row with another key; otherwise it is like the first."""
+    listed, values = _values(table)
+    values = values.replace("(g)", f"({key})", 1)
+    made.statements.append(f"insert into {name} ({listed}) select {values} from generate_series(1, 1) g")
+
+
+def _spare(rng: Random, made: Schema, table: Table) -> None:
+    """A table that may be attached."""
+    table.spare = f"{table.name}_spare"
+    how = rng.choice(["", "including defaults including constraints including generated including indexes"])
+    made.statements.append(f"create table {table.spare} (like {table.name} {how})")
+    if any(column.generated for column in table.columns) and not how:
+        return  # its column is an ordinary one, which stays empty
+    _fill_one(made, table, table.spare, OF_SPARE)
 
 
 def _surround(rng: Random, made: Schema, table: Table) -> None:
@@ -232,6 +272,9 @@ def _index(rng: Random, made: Schema, table: Table, column: Column, name: str) -
 def _foreign_key(rng: Random, made: Schema, table: Table) -> None:
     targets = [each for each in made.tables if each.primary_key and each.persistence == table.persistence == ""]
     holders = [each for each in table.of_types("int", "bigint") if not each.identity]
+    if table.default:
+        # Its additional row has a key that others do not have.
+        holders = [each for each in holders if each.name != "id"]
     if not targets or not holders or rng.random() < 0.5:
         return
     target, column = rng.choice(targets), rng.choice(holders)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from random import Random
 
-from tests.probes.schemas import TYPES, Schema
+from tests.probes.schemas import OF_SPARE, TYPES, Schema, Table
 from tests.probes.subcommands import SUBCOMMANDS, any_column, one_of
 
 
@@ -28,9 +28,8 @@ def _rename(rng: Random, schema: Schema) -> str:
     forms = [
         f"alter table {table.name} rename to renamed",
         f"alter table {table.name} rename column {any_column(rng, table).name} to renamed",
-        f"alter table {table.name} set schema pg_catalog"
-        if rng.random() < 0.05
-        else f"alter table {table.name} rename column id to renamed",
+        f"alter table {table.name} rename column id to renamed",
+        f"alter table {table.name} set schema {rng.choice(['beside', 'beside', 'public', 'pg_temp', 'missing'])}",
     ]
     if table.checks:
         forms.append(f"alter table {table.name} rename constraint {table.checks[0]} to renamed")
@@ -53,6 +52,28 @@ def _partitioning(rng: Random, schema: Schema) -> str:
             f"create table {name} partition of {part.parent} for values in (200)",
             f"create table {name} partition of {part.parent} for values from (200) to (300)",
             f"create table {name} partition of {part.parent} default",
+        ]
+    )
+
+
+def _attaching(rng: Random, schema: Schema) -> str:
+    """ATTACH, and DETACH that is refused in a block or beside a default partition."""
+    tables = [table for table in schema.tables if table.partition_by]
+    if not tables:
+        return _create_table(rng, schema)
+    table = rng.choice(tables)
+    part = rng.choice([each for each in schema.tables if each.parent == table.name]).name
+    bound = {
+        "list": f"for values in ({OF_SPARE})",
+        "range": f"for values from ({OF_SPARE}) to ({OF_SPARE + 10})",
+        "hash": "for values with (modulus 4, remainder 3)",
+    }[table.partition_by]
+    attached = rng.choice([table.spare or part, table.spare or part, part, rng.choice(schema.tables).name])
+    return rng.choice(
+        [
+            *[f"alter table {table.name} attach partition {attached} {rng.choice([bound, bound, bound, 'default'])}"]
+            * 4,
+            f"alter table {table.name} detach partition {part}{' concurrently' if schema.major >= 14 else ''}",
         ]
     )
 
@@ -163,6 +184,9 @@ def _types(rng: Random, schema: Schema) -> str:
             "alter type mood rename value 'sad' to 'glum'",
             "alter type pair add attribute z int",
             "alter type pair add attribute z int cascade",
+            f"alter type pair drop attribute {rng.choice(['x', 'y', 'z'])}{rng.choice(['', ' cascade', ' cascade'])}",
+            f"alter type pair rename attribute x to renamed{rng.choice(['', ' cascade'])}",
+            f"alter type pair alter attribute y type bigint{rng.choice(['', ' cascade'])}",
             "alter domain positive add check (value < 1000)",
             "alter domain positive add constraint new_check check (value < 1000) not valid",
             "alter domain positive drop constraint positive_check",
@@ -203,6 +227,29 @@ def _rows(rng: Random, schema: Schema) -> str:
     )
 
 
+def _missing_columns(rng: Random, schema: Schema) -> str:
+    """Rows by names of columns, some of which do not exist."""
+    table = rng.choice(schema.tables)
+    named = rng.choice([any_column(rng, table).name, "missing", "ctid"])
+    return rng.choice(
+        [
+            f"update {table.name} set {named} = null where id = 3",
+            f"update {table.name} set {named} = null from {rng.choice(['missing', 'typed'])}",
+            f"delete from {table.name} where {named} is null and id = 3",
+            f"insert into {table.name} ({named}) select null",
+        ]
+    )
+
+
+def _publications(rng: Random, schema: Schema) -> str:
+    names = [rng.choice(schema.tables).name, rng.choice([*schema.tables, *schema.tables, Table("missing", [])]).name]
+    tables = ", ".join(dict.fromkeys(names[: rng.choice([1, 1, 2])]))
+    publication = one_of(rng, schema.publications, "new_publication")
+    if not schema.publications:
+        return f"create publication {publication} for table {rng.choice(['', 'only '])}{tables}"
+    return f"alter publication {publication} {rng.choice(['add', 'drop', 'set'])} table {tables}"
+
+
 STATEMENTS: Sequence[Maker] = [
     _rename,
     *[_partitioning] * 3,
@@ -215,5 +262,8 @@ STATEMENTS: Sequence[Maker] = [
     *[_views] * 2,
     *[_attached] * 2,
     *[_types] * 2,
-    _rows,
+    *[_rows] * 2,
+    *[_attaching] * 2,
+    _missing_columns,
+    _publications,
 ]

@@ -7,7 +7,7 @@ is irreversible, and says why. What the catalog does not say is not guessed.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any
 
 from msgspec import Struct
 
@@ -17,15 +17,13 @@ from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.objects import DropObject
 from dflint.model.plan import Undo
-from dflint.planning.undo.before import Before, Irreversible, Nothing
+from dflint.planning.undo.before import NO_INVERSE, Before, Irreversible, Nothing
 from dflint.planning.undo.inverses import INVERSES
 from dflint.planning.undo.own import is_own
 
 __all__ = ["Undone", "undo", "undo_of"]
 
 _Inverse = Callable[[Before, Any], list[str]]
-
-_UNKNOWN: Final = "dflint knows no inverse of it"
 
 
 class Undone(Struct, frozen=True):
@@ -101,7 +99,7 @@ def _inverse(before: Before, *, path_known: bool = True) -> Undone:
     inverse: _Inverse | None = INVERSES.get(type(operation))
     try:
         if inverse is None:
-            raise Irreversible(f"{operation.kind.replace('_', ' ')}: {_UNKNOWN}")
+            raise Irreversible(f"{operation.kind.replace('_', ' ')}: {NO_INVERSE}")
         if not path_known and operation.target is not None and operation.target.schema is None:
             raise Irreversible("search_path is not known, and with it which object is meant")
         sql = inverse(before, operation)

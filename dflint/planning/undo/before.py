@@ -17,6 +17,8 @@ from dflint.model.session import Session
 Op = TypeVar("Op", bound=Operation)
 
 _NEWEST: Final = 18
+#: Why something is irreversible, where no more than that is known.
+NO_INVERSE: Final = "dflint knows no inverse of it"
 
 
 class Irreversible(Exception):

@@ -7,7 +7,7 @@ from typing import Final
 
 from dflint.model.catalog import Table, View
 from dflint.model.names import Name
-from dflint.model.operations.objects import ChangeOwner, Comment, GrantPrivileges
+from dflint.model.operations.objects import AlterDefaultPrivileges, ChangeOwner, Comment, GrantPrivileges
 from dflint.model.quoting import quote_identifier, quote_literal
 from dflint.planning.undo.before import Before, Irreversible, identity
 from dflint.planning.undo.naming import Named, named
@@ -209,6 +209,35 @@ def _back(
     if operation.grant_option:
         lost = {letter: True for letter, with_option in lost.items() if with_option}
     return _granted_to(grantee, lost, where, column)
+
+
+def held_by_default(
+    kind: str, entries: Iterable[str] | None, role: str, *, everywhere: bool
+) -> dict[str, dict[str, bool]]:
+    """Who would have what on an object that a role makes: by the default privileges of a schema, or everywhere."""
+    usual = "function" if kind == "routine" else kind
+    if entries is None and not everywhere:
+        return {}
+    return _Grants(usual, entries, role).held
+
+
+def back_from_default(
+    before: Before, operation: AlterDefaultPrivileges, held: dict[str, dict[str, bool]]
+) -> Iterator[str]:
+    """GRANT and REVOKE that take ALTER DEFAULT PRIVILEGES back, without what stands before them."""
+    kind = "function" if operation.object_kind == "routine" else operation.object_kind
+    wanted = [letter for letter in _letters(operation.privileges, kind) if letter != "m" or before.version >= 17]
+    where = f"{WORDS[kind]}S"
+    for grantee in operation.grantees:
+        had = held.get(grantee, {})
+        if operation.revoke:
+            yield from _granted_to(grantee, {letter: had[letter] for letter in wanted if letter in had}, where)
+            continue
+        if any(had.get(letter) is False for letter in wanted):
+            raise Irreversible(f"whether {grantee} may give the privileges on is not told by the statement alone")
+        new = [_PRIVILEGES[letter] for letter in wanted if letter not in had]
+        if new:
+            yield f"REVOKE {', '.join(new)} ON {where} FROM {role_sql(grantee)}"
 
 
 def owner_of(before: Before, object_: Named) -> str | None:

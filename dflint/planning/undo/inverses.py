@@ -9,7 +9,7 @@ from dflint.model.operations import data, indexes, objects, session, tables
 from dflint.model.operations.base import Opaque, Operation
 from dflint.planning.undo import columns as column
 from dflint.planning.undo import constraints as constraint
-from dflint.planning.undo import details, hierarchy, moving, rows
+from dflint.planning.undo import details, hierarchy, moving, roles, rows
 from dflint.planning.undo import objects as object_
 from dflint.planning.undo import tables as table
 from dflint.planning.undo import types_and_rules as other
@@ -78,6 +78,9 @@ INVERSES: Final[dict[type[Operation], Callable[[Before, Any], list[str]]]] = {
     objects.ChangeOwner: details.undo_owner,
     objects.Comment: details.undo_comment,
     objects.GrantPrivileges: details.undo_privileges,
+    objects.AlterDefaultPrivileges: roles.default_privileges,
+    objects.GrantRole: roles.grant_role,
+    objects.AlterOther: roles.alter_other,
     objects.CreateOther: object_.create_other,
     objects.CreateView: object_.create_view,
     objects.CreateMaterializedView: object_.create_materialized_view,

@@ -12,11 +12,11 @@ from typing import Final
 from dflint.model.impact import DependentEffect, Impact
 from dflint.model.uses import ImpactReport
 from dflint.plugin import Output
-from dflint_reports.impact.labels import kind_of, name_of, schema_of, shortened, cells, wrapped
+from dflint_reports.impact.labels import cells, kind_of, name_of, schema_of, shortened, wrapped
 from dflint_reports.impact.layout import BOX_HEIGHT, Box, Frame, Picture, arrange
 from dflint_reports.impact.style import CELL, FONT, SMALL_CELL, colors, css_class
 from dflint_reports.impact.tree import Node, tree
-from dflint_reports.impact.wording import MEANING, SHORT, counts, headline, shown_by, verdict
+from dflint_reports.impact.wording import MEANING, SHORT, counts, headline, shown_by, steps, verdict
 from dflint_reports.visible import visible
 
 #: Of a name so many columns are shown at most; all of it when the mouse is over it.
@@ -74,15 +74,16 @@ def _labels(root: Node, schema: str | None) -> Iterator[tuple[str, str]]:
         yield label(node, schema)
 
 
-def label(node: Node, schema: str | None) -> tuple[str, str]:
+def label(node: Node, schema: str | None, *, is_target: bool = False) -> tuple[str, str]:
     """What is written on a box: the small line, and the large one."""
     if node.is_fold:
         named = node.named
         large = name_of(named[0].identity, schema) if len(named) == 1 else node.kinds
         behind = f" + {node.behind:,} behind" if node.behind else ""
         said = "" if node.effect is None else f" · {SHORT[node.effect]}"
-        return f"{len(node.hidden):,} folded{said}", large + behind
-    said = "on the way" if node.effect is None else SHORT[node.effect]
+        # A number that lost its first digits would be another number.
+        return f"{len(node.hidden):,} folded{said}", shortened(large, _WIDEST_NAME - cells(behind)) + behind
+    said = "target" if is_target else "on the way" if node.effect is None else SHORT[node.effect]
     return f"{kind_of(node.identity)} · {said}", name_of(node.identity, schema)
 
 
@@ -98,11 +99,12 @@ def drawing(impact: Impact, picture: Picture, *, alone: bool, link: Link = lambd
     top = _MARGIN + len(head) * _HEADER_LINE + (12 if head else 0)
     width = max(picture.width + 2 * _MARGIN, _NARROWEST if alone else 0)
     height = picture.height + top + _MARGIN
-    title = _text(headline(impact))
-    lines = [
+    title = xml_text(headline(impact))
+    lines = []
+    lines.append(
         f'<svg xmlns="http://www.w3.org/2000/svg" class="impact" viewBox="0 0 {width:g} {height:g}" '
-        f'width="{width:g}" height="{height:g}" role="group" aria-label="{title}">',
-    ]
+        f'width="{width:g}" height="{height:g}" role="group" aria-label="{title}">'
+    )
     if alone:
         lines.append(f"<title>{title}</title>")
         lines.append(f"<style>{colors()}{style(picture)}</style>")
@@ -139,7 +141,7 @@ def _head(impact: Impact, room: int) -> Iterator[str]:
     """
 
     def line(text: str, cls: str) -> str:
-        content = _text(text).replace("{", "{{").replace("}", "}}")
+        content = xml_text(text).replace("{", "{{").replace("}", "}}")
         return f'<text x="{_MARGIN}" y="{{y:g}}" class="{cls}">{content}</text>'
 
     yield line(shortened(headline(impact), room * 13 // 15), "head")
@@ -151,7 +153,7 @@ def _head(impact: Impact, room: int) -> Iterator[str]:
         said = f"{number:,} {_legend(effect)}"
         chips.append(
             f'<g class="{effect}"><rect class="chip" x="{x:g}" y="-9" width="16" height="11" rx="3"/>'
-            f'<text x="{x + 22:g}" y="0" class="small">{_text(said)}</text></g>'
+            f'<text x="{x + 22:g}" y="0" class="small">{xml_text(said)}</text></g>'
         )
         x += 22 + cells(said) * SMALL_CELL + 18
     yield f'<g transform="translate(0 {{y:g}})">{"".join(chips)}</g>'
@@ -206,11 +208,9 @@ def _frame(frame: Frame) -> str:
 def _box(box: Box, width: float, schema: str | None, link: str | None) -> Iterator[str]:
     node = box.node
     cls = "target" if box.parent is None else css_class(node.effect)
-    small, large = label(node, schema)
-    if box.parent is None:
-        small = f"{kind_of(node.identity)} · target"
-    said = _text(_tooltip(box))
-    element, target = ("g", "") if link is None else ("a", f' href="{_text(link)}"')
+    small, large = label(node, schema, is_target=box.parent is None)
+    said = xml_text(_tooltip(box))
+    element, target = ("g", "") if link is None else ("a", f' href="{xml_text(link)}"')
     parent = "" if box.parent is None else f' data-parent="n{box.parent.number}"'
     yield (
         f'<{element} id="n{box.number}" class="box {cls}"{target}{parent} tabindex="0" role="listitem" '
@@ -221,8 +221,9 @@ def _box(box: Box, width: float, schema: str | None, link: str | None) -> Iterat
         yield f'<rect class="stack" x="4" y="4" width="{width:g}" height="{BOX_HEIGHT}" rx="6"/>'
     yield f'<rect class="card" width="{width:g}" height="{BOX_HEIGHT}" rx="6"/>'
     room = width - 2 * _INSET
-    yield f'<g clip-path="url(#inside)"><text class="small" x="{_INSET}" y="16">{_text(shortened(small, int(room / SMALL_CELL)))}</text>'
-    yield f'<text x="{_INSET}" y="33">{_text(shortened(large, int(room / CELL)))}</text></g></{element}>'
+    small, large = shortened(small, int(room / SMALL_CELL)), shortened(large, int(room / CELL))
+    yield f'<g clip-path="url(#inside)"><text class="small" x="{_INSET}" y="16">{xml_text(small)}</text>'
+    yield f'<text x="{_INSET}" y="33">{xml_text(large)}</text></g></{element}>'
 
 
 def _tooltip(box: Box) -> str:
@@ -240,11 +241,11 @@ def _tooltip(box: Box) -> str:
     lines = [f"{visible(node.identity)}: {MEANING[node.effect]}"]
     way = [visible(each.node.identity) for each in box.way()][1:-1]
     if way:
-        lines.append("through " + " > ".join(reversed(way)))
+        lines.append("through " + " > ".join(steps(tuple(reversed(way)))))
     lines += [visible(shown_by(each)) for each in node.evidence[:_TOOLTIP]]
     return "\n".join(lines)
 
 
-def _text(text: str) -> str:
+def xml_text(text: str) -> str:
     """Text as XML may hold it; control characters were made visible before, but for line feeds."""
     return escape("\n".join(visible(line) for line in text.split("\n")))

@@ -89,15 +89,15 @@ class Node(Struct, eq=False):
 def tree(impact: Impact, most: int = MOST_BOXES) -> Node:
     """The tree of an impact, with at most so many boxes; every dependent is a box or in exactly one fold.
 
-    What matters least is folded first.
+    What matters least is folded first, and objects of one kind before those of several.
 
     Args:
         most: at least 8.
     """
     root = _whole(impact)
     _fold_deep(root)
-    for effect in reversed(STRONGEST_FIRST):
-        for alike in (_effect_and_kind, _effect):
+    for alike in (_effect_and_kind, _effect):
+        for effect in reversed(STRONGEST_FIRST):
             _fold(root, most, effect, alike)
     for node in root.drawn():
         node.children.sort(key=_order)

@@ -26,6 +26,8 @@ MEANING: Final[dict[DependentEffect, str]] = {
     "unknown": "cannot be decided: somebody has to look",
     "follows": "is adapted by the server, nothing needs to be done",
 }
+#: So many objects at each end of a long way are named.
+_STEPS: Final = 4
 _KINDS: Final = {"fk": "foreign key"}
 _EVIDENCE: Final = {
     "pg_depend": "recorded by the server",
@@ -85,6 +87,14 @@ def shown_by(evidence: Evidence) -> str:
         if evidence.column is not None:
             words += f", column {evidence.column}"
     return f"{words}: {evidence.detail}" if evidence.detail else words
+
+
+def steps(via: tuple[str, ...]) -> list[str]:
+    """The objects on the way to a dependent; of a long way its beginning and its end."""
+    left_out = len(via) - 2 * _STEPS
+    if left_out <= 1:
+        return list(via)
+    return [*via[:_STEPS], f"… {left_out:,} more …", *via[-_STEPS:]]
 
 
 def _objects(number: int) -> str:

@@ -1,9 +1,6 @@
-"""Drops everything there is, one after the other, and takes it back: PostgreSQL's word on what goes."""
+"""Drops an object and takes it back: PostgreSQL's word on what goes."""
 
 from __future__ import annotations
-
-from collections.abc import Iterator
-from typing import NamedTuple
 
 import psycopg
 from psycopg import Connection, sql
@@ -29,22 +26,6 @@ _STATEMENTS = {
 }
 
 
-class Dropped(NamedTuple):
-    """What the server did with one object.
-
-    Attributes:
-        target: its identity.
-        refused: the sqlstate without CASCADE; None: dropped.
-        impossible: the sqlstate with CASCADE; None: dropped.
-        removed: what CASCADE removed, the target left out.
-    """
-
-    target: str
-    refused: str | None
-    impossible: str | None
-    removed: frozenset[str]
-
-
 def statement(identity: Identity) -> sql.Composed | None:
     """The command that drops it; None of what is dropped in another way."""
     text = _STATEMENTS.get(identity.kind)
@@ -57,19 +38,11 @@ def statement(identity: Identity) -> sql.Composed | None:
     return sql.SQL(text).format(sql.Identifier(*identity.parts[:2]), *map(sql.Identifier, identity.parts[2:]))
 
 
-def drop_each(connection: Connection) -> Iterator[Dropped]:
-    """What becomes of everything when each object is dropped. Nothing is, in the end."""
-    before = existing(connection)
-    for target in sorted(before):
-        command = None if " " in target and target.startswith("publication:") else statement(Identity.parse(target))
-        if command is None:
-            continue
-        refused, _ = _try(connection, command, before)
-        impossible, removed = _try(connection, command + sql.SQL(" CASCADE"), before)
-        yield Dropped(target, refused, impossible, frozenset(removed - {target}))
+def attempt(connection: Connection, command: sql.Composed, before: set[str]) -> tuple[str | None, set[str]]:
+    """The sqlstate with which the server refuses a command, None if it does not; and what the command removes.
 
-
-def _try(connection: Connection, command: sql.Composed, before: set[str]) -> tuple[str | None, set[str]]:
+    It is taken back.
+    """
     connection.execute("SAVEPOINT attempt")
     try:
         connection.execute(command)

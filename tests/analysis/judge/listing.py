@@ -53,18 +53,20 @@ UNION ALL
 SELECT 'statistics', n.nspname, s.stxname, NULL FROM pg_statistic_ext s JOIN pg_namespace n ON n.oid = s.stxnamespace
 WHERE {_USERS}
 """
+#: Between a publication and a table of it.
+MEMBER = "\n"
 _MEMBERS = """
 SELECT p.pubname::text, r.prrelid::regclass::text FROM pg_publication_rel r JOIN pg_publication p ON p.oid = r.prpubid
 """
 
 
 def existing(connection: Connection) -> set[str]:
-    """The printed identities of everything; a publication with a table of it counts as ``publication:NAME table``."""
+    """The printed identities of everything; so does each table of a publication, after `MEMBER`."""
     found = set()
     for kind, *parts in connection.execute(_LISTING.encode()).fetchall():
         found.add(str(Identity(kind, tuple(part for part in parts if part is not None))))
     for publication, table in connection.execute(_MEMBERS).fetchall():
-        found.add(f"{Identity('publication', (publication,))} {table}")
+        found.add(f"{Identity('publication', (publication,))}{MEMBER}{table}")
     return found
 
 
@@ -77,7 +79,7 @@ def gone(before: set[str], after: set[str]) -> set[str]:
         if each.partition(":")[0] in ("table", "foreign_table", "view", "materialized_view", "type")
     }
     return {
-        each.partition(" ")[0] if each.startswith("publication:") else each
+        each.partition(MEMBER)[0]
         for each in removed
         if not (each.startswith("column:") and Identity.parse(each).parts[:2] in relations)
     }

@@ -1,0 +1,164 @@
+"""What the actions of foreign keys do to rows when other rows are deleted or changed.
+
+The server works off one row at a time; here a step is taken for whole tables: rows of this table *may* be deleted,
+values of this column *may* change. Which rows these are only the data can say, so the number of rows is that of the
+table, at most.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterable, Iterator
+from typing import Literal, NamedTuple
+
+from msgspec import Struct
+
+from dflint.model.foreign_keys import ForeignKey, ForeignKeyNet
+from dflint.model.names import Identity, Name
+from dflint.model.schema import Action
+
+
+class Event(NamedTuple):
+    """Rows of a table are deleted (no column), or values of one of its columns change."""
+
+    table: Name
+    column: str | None = None
+
+
+Result = Literal["deleted", "updated", "refused"]
+
+
+class CascadeOperation(Struct, frozen=True, kw_only=True):
+    """What one foreign key makes of an event in the table that it refers to.
+
+    Attributes:
+        constraint: the key's printed identity.
+        table: printed identity of the table that it is about.
+        event: what happens to the rows referred to.
+        action: of the key, in such a case.
+        result: what becomes of the rows that refer to them: ``refused``: nothing, the server refuses the event as
+            long as there are such rows.
+        columns: those that change; empty where rows are deleted or the event is refused.
+        rows: how many rows the table has, which is the most that can be touched; None: nobody knows.
+        via: keys on the way from the first table to this one, this one left out.
+    """
+
+    constraint: str
+    table: str
+    event: Literal["delete", "update"]
+    action: Action
+    result: Result
+    columns: tuple[str, ...]
+    rows: int | None
+    via: tuple[str, ...]
+
+
+def cascades(
+    net: ForeignKeyNet, events: Iterable[Event], *, first: frozenset[str] | None = None
+) -> tuple[CascadeOperation, ...]:
+    """Everything that follows from some events, the nearest first.
+
+    Args:
+        net: the foreign keys.
+        events: what happens at first; a statement of the user's, which touches inheritance children too.
+        first: identities of the keys that matter to these; None: all. What follows from what they do is not limited.
+    """
+    return tuple(_Closure(net, first).run(events))
+
+
+def through(net: ForeignKeyNet, keys: Iterable[ForeignKey]) -> tuple[CascadeOperation, ...]:
+    """What some keys do when rows they refer to are deleted or their keys changed, and all that follows from it."""
+    listed = list(keys)
+    events = [Event(key.references, column) for key in listed for column in (None, *key.referenced_columns)]
+    return cascades(net, events, first=frozenset(key.identity for key in listed))
+
+
+class _Closure:
+    def __init__(self, net: ForeignKeyNet, first: frozenset[str] | None) -> None:
+        self._net, self._first = net, first
+        self._to: dict[Name, list[ForeignKey]] = {}
+        for key in net.keys:
+            if key.enforced:
+                self._to.setdefault(key.references, []).append(key)
+        self._partitions: dict[Name, list[Name]] = {}
+        for partition, parent in net.partitions.items():
+            self._partitions.setdefault(parent, []).append(partition)
+        # With whether it is one of the first: of these not all keys need matter.
+        self._via: dict[tuple[Event, bool], tuple[str, ...]] = {}
+        self._queue = deque[tuple[Event, bool]]()
+        self._found: dict[tuple[str, str], CascadeOperation] = {}
+
+    def run(self, events: Iterable[Event]) -> Iterator[CascadeOperation]:
+        starting = {each for event in events for each in self._with_children(event)}
+        for event in sorted(starting, key=lambda event: (event.table, event.column or "")):
+            self._happens(event, (), first=True)
+        while self._queue:
+            event, first = self._queue.popleft()
+            via = self._via[event, first]
+            for table in self._same_rows(event.table):
+                for key in self._to.get(table, ()):
+                    if not first or self._first is None or key.identity in self._first:
+                        self._follow(key, event, via)
+        return iter(self._found.values())
+
+    def _with_children(self, event: Event) -> Iterator[Event]:
+        yield event
+        for child in self._net.children.get(event.table, ()):
+            yield from self._with_children(Event(child, event.column))
+
+    def _same_rows(self, table: Name) -> Iterator[Name]:
+        """The table, and those that have rows of it too: its partitions, and what it is a partition of."""
+        above = table
+        while above in self._net.partitions:
+            above = self._net.partitions[above]
+            yield above
+        below = [table]
+        for each in below:
+            yield each
+            below.extend(self._partitions.get(each, ()))
+
+    def _happens(self, event: Event, via: tuple[str, ...], *, first: bool = False) -> None:
+        pending = [event]
+        for each in pending:
+            if (each, first) not in self._via:
+                self._via[each, first] = via
+                self._queue.append((each, first))
+                if each.column is not None:
+                    pending += [
+                        Event(each.table, made)
+                        for made, of in self._net.generated.get(each.table, {}).items()
+                        if each.column in of
+                    ]
+
+    def _follow(self, key: ForeignKey, event: Event, via: tuple[str, ...]) -> None:
+        if event.column is None:
+            action, changed = key.on_delete, key.set_columns or key.columns
+        elif event.column in key.referenced_columns:
+            action, changed = key.on_update, key.columns
+            if action == "cascade":
+                changed = tuple([own for own, referenced in key.pairs if referenced == event.column])
+        else:
+            return
+        result: Result = "updated"
+        if action in ("no_action", "restrict"):
+            result, changed = "refused", ()
+        elif action == "cascade" and event.column is None:
+            result, changed = "deleted", ()
+            self._happens(Event(key.table), (*via, key.identity))
+        for column in changed:
+            self._happens(Event(key.table, column), (*via, key.identity))
+        what: Literal["delete", "update"] = "delete" if event.column is None else "update"
+        known = self._found.get((key.identity, what))
+        if known is not None:
+            # Another of the columns that it refers to changes.
+            changed = tuple([own for own in key.columns if own in known.columns or own in changed])
+        self._found[key.identity, what] = CascadeOperation(
+            constraint=key.identity,
+            table=str(Identity("table", (key.table.schema or "public", key.table.name))),
+            event=what,
+            action=action,
+            result=result,
+            columns=changed,
+            rows=self._net.rows.get(key.table),
+            via=via if known is None else known.via,
+        )
