@@ -9,6 +9,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from dflint.migrations.concurrent_access_manager import MigrationLock, MigrationLockManager
+    from dflint.migrations.dependency_analyzer import DependencyAnalyzer
+    from dflint.migrations.table_rename_analyzer import (
+        RenameImpact,
+        RenamePlan,
+        RenameResult,
+        TableRenameAnalyzer,
+        UnsafeRename,
+    )
     from dflint.migrations.validation_checkpoints import (
         CheckpointResult,
         FailureDetails,
@@ -20,9 +28,15 @@ __version__ = "0.1.0"
 
 __all__ = [
     "CheckpointResult",
+    "DependencyAnalyzer",
     "FailureDetails",
     "MigrationLock",
     "MigrationLockManager",
+    "RenameImpact",
+    "RenamePlan",
+    "RenameResult",
+    "TableRenameAnalyzer",
+    "UnsafeRename",
     "ValidationCheckpointManager",
     "ValidationResult",
     "__version__",
@@ -30,9 +44,15 @@ __all__ = [
 
 _HOMES = {
     "CheckpointResult": "validation_checkpoints",
+    "DependencyAnalyzer": "dependency_analyzer",
     "FailureDetails": "validation_checkpoints",
     "MigrationLock": "concurrent_access_manager",
     "MigrationLockManager": "concurrent_access_manager",
+    "RenameImpact": "table_rename_analyzer",
+    "RenamePlan": "table_rename_analyzer",
+    "RenameResult": "table_rename_analyzer",
+    "TableRenameAnalyzer": "table_rename_analyzer",
+    "UnsafeRename": "table_rename_analyzer",
     "ValidationCheckpointManager": "validation_checkpoints",
     "ValidationResult": "validation_checkpoints",
 }

@@ -34,10 +34,15 @@ def bound_of_key(context: Context) -> Answer:
 
 
 def partition_overlaps(context: Context) -> Answer:
-    """The new partition's bound overlaps that of another one (one key column, RANGE or LIST of constants)."""
+    """The new partition's bound overlaps that of another one, or does not go with it (HASH; one key column, RANGE or
+    LIST of constants).
+    """
     bound, parent = getattr(context.operation, "bound", None), _parent(context)
     if not isinstance(bound, PartitionBound) or not isinstance(parent, Table) or parent.partition_by is None:
         return UNKNOWN if parent is UNKNOWN else False
+    if bound.kind == "hash":
+        tables = (context.catalog.relations.get(name) for name in context.catalog.children_of.get(parent.name, ()))
+        return any(_in_the_way(bound, each.bound) for each in tables if isinstance(each, Table))
     if bound.kind not in ("list", "range"):
         return False
     if len(parent.partition_by.elements) != 1:
@@ -52,6 +57,14 @@ def partition_overlaps(context: Context) -> Answer:
     if False in answers:
         return True
     return UNKNOWN if None in answers else False
+
+
+def _in_the_way(bound: PartitionBound, other: PartitionBound | None) -> bool:
+    """Whether two HASH partitions have values in common, or moduli of which neither is a factor of the other."""
+    if other is None or other.kind != "hash":
+        return False
+    (small, low), (large, high) = sorted([(bound.modulus, bound.remainder), (other.modulus, other.remainder)])
+    return large % small != 0 or high % small == low
 
 
 def _claims(bound: PartitionBound) -> list[Claim]:
@@ -189,7 +202,10 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("index.misplaced", BOOL, index_misplaced, "the partitions of the indexes"),
     Condition("partition.above", BOOL, partition_above, "the parents of {target}"),
     Condition(
-        "partition.persistence_differs", BOOL, partition_persistence_differs, "the persistence of {target} and {partition}"
+        "partition.persistence_differs",
+        BOOL,
+        partition_persistence_differs,
+        "the persistence of {target} and {partition}",
     ),
     Condition("partition.taken", BOOL, partition_taken, "whether {partition} is a partition"),
     Condition(

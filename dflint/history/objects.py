@@ -129,7 +129,8 @@ def _drop_type(draft: Draft, operation: DropObject, cascade: bool) -> None:
     if isinstance(composite, CompositeType):
         drop_relations(draft, [name], cascade=cascade)
         return
-    if composite is not None:
+    # A sequence or an index may have the name of a type: they have no row type.
+    if composite is not None and draft.types.get(name) is None:
         raise Refused
     _require(draft.types.get(name, UNKNOWN), draft)
     drop_type_users(draft, name, cascade)

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from dflint.analysis.rename import RenameImpact, UnsafeRename
-from dflint.app.rename import RenamePlan, RenameResult, execute_rename, rename_impact, rename_plan, restore_backup
+from dflint.app.rename import RenamePlan, RenameResult, execute_rename, rename_impact, rename_plan
+from dflint.app.table_backups import restore_backup
 from dflint.guard.options import Options
 from dflint.postgres.source import ConnectionSource
 
@@ -70,5 +71,5 @@ class TableRenameAnalyzer:
         return await execute_rename(self._source, plan, options=options)
 
     async def restore_backup(self, backup: str, table: str, *, remove_later: bool = False) -> int:
-        """See `dflint.app.rename.restore_backup`."""
+        """See `dflint.app.table_backups.restore_backup`."""
         return await restore_backup(self._source, backup, table, remove_later=remove_later)

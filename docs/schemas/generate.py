@@ -9,11 +9,13 @@ from dflint.catalog import snapshot_schema
 from dflint.planning import plan_file
 from dflint.trace import trace_file
 from dflint_reports import lint_document
+from dflint_reports.impact import document as impact_document
 
 if __name__ == "__main__":
     here = Path(__file__)
     here.with_name("lint.schema.json").write_bytes(lint_document.schema())
     here.with_name("effects.schema.json").write_bytes(effects.schema())
+    here.with_name("impact.schema.json").write_bytes(impact_document.schema())
     here.with_name("plan.schema.json").write_bytes(plan_file.schema())
     here.with_name("snapshot.schema.json").write_bytes(snapshot_schema.schema())
     here.with_name("snapshot-statistics.schema.json").write_bytes(snapshot_schema.statistics_schema())

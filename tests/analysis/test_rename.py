@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from dflint.analysis.rename import RenameImpact, UnsafeRename
-from dflint.app.rename import RenamePlan, RenameResult, execute_rename, rename_impact, rename_plan, restore_backup
+from dflint.app.rename import RenamePlan, RenameResult, execute_rename, rename_impact, rename_plan
+from dflint.app.table_backups import restore_backup
 from dflint.model.errors import InputError, NotFound
 from dflint.postgres.source import ConnectionSource
 from tests.guard.asynchronous import asynchronous
@@ -68,12 +69,15 @@ async def test_only_texts_that_mean_the_table_break(pg: TestServer) -> None:
 @asynchronous
 async def test_functions_work_with_any_name(pg: TestServer, new: str) -> None:
     more = "CREATE FUNCTION number() RETURNS oid LANGUAGE plpgsql STABLE AS $$ BEGIN RETURN 't'::regclass; END $$"
-    dsn, source = database(pg, _BODIES + more)
+    # A quote inside a constant inside a body is not edited: the function would be named, and the rename refused.
+    regclass = "'" not in new
+    dsn, source = database(pg, _BODIES + (more if regclass else ""))
     (before,) = ask(dsn, "SELECT 't'::regclass::oid")
     _, result = await renamed(source, "public.t", new)
     assert result.success, result.message
     assert ask(dsn, "SELECT names(), qualified(), elsewhere(), aliased(), calls(), literal()") == [(0, 0, 0, 1, 0, "t")]
-    assert ask(dsn, "SELECT number()") == [before]
+    if regclass:
+        assert ask(dsn, "SELECT number()") == [before]
 
 
 @asynchronous
@@ -246,3 +250,15 @@ async def test_undo_gives_the_old_names_back(pg: TestServer) -> None:
     assert "FROM u" in ask(dsn, query)[0][0]
     ask(dsn, ";".join(plan.plan.steps[-1].undo.sql or ()))
     assert ask(dsn, query) == before
+
+
+@asynchronous
+async def test_a_function_that_somebody_else_changes_meanwhile_is_not_overwritten(pg: TestServer) -> None:
+    text = "CREATE TABLE t (id int); CREATE FUNCTION f() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT count(*) FROM t'"
+    dsn, source = database(pg, text)
+    plan = await rename_plan(source, await rename_impact(source, "t", "u"))
+    ask(dsn, "CREATE OR REPLACE FUNCTION f() RETURNS bigint LANGUAGE sql STABLE AS 'SELECT 7 + count(*) FROM t'")
+    result = await execute_rename(source, plan)
+    assert not result.success
+    assert "f()" in result.message
+    assert ask(dsn, "SELECT f(), to_regclass('u')") == [(7, None)]

@@ -269,7 +269,8 @@ async def test_9_broken_in_the_middle_of_a_batch(pg: TestServer) -> None:
             other = second if stopped is first else first
             stopped.stop()
             await break_lock(look, holder)
-            assert (await other.until("held"))["fence"] == 3
+            # Who is quick takes the lock, and puts up the fence, before the break does.
+            assert (await other.until("held"))["fence"] in {2, 3}
             await until(lambda: _equals(look, waiting, 1))
             stopped.resume()
             await application.rollback()

@@ -14,7 +14,12 @@ import dflint
 @pytest.mark.parametrize("name", sorted(set(dflint.__all__) - {"__version__"}))
 def test_every_name_is_what_its_module_has(name: str) -> None:
     found = getattr(dflint, name)
-    modules = ("concurrent_access_manager", "validation_checkpoints")
+    modules = (
+        "concurrent_access_manager",
+        "dependency_analyzer",
+        "table_rename_analyzer",
+        "validation_checkpoints",
+    )
     homes = [module for module in modules if hasattr(import_module(f"dflint.migrations.{module}"), name)]
     assert homes
     assert all(getattr(import_module(f"dflint.migrations.{home}"), name) is found for home in homes)

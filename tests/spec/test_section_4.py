@@ -43,7 +43,8 @@ SELECT array_agg((c.oid, c.relkind, c.relacl, c.relfilenode, obj_description(c.o
 FROM pg_class c WHERE c.relnamespace = 'public'::regnamespace
 UNION ALL SELECT array_agg((a.attrelid, a.attnum, a.attacl)::text ORDER BY a.attrelid, a.attnum)
 FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid WHERE c.relnamespace = 'public'::regnamespace
-UNION ALL SELECT array_agg((oid, conname, convalidated)::text ORDER BY oid) FROM pg_constraint WHERE conrelid <> 0
+UNION ALL SELECT array_agg((oid, conname, convalidated)::text ORDER BY oid) FROM pg_constraint
+WHERE connamespace = 'public'::regnamespace
 UNION ALL SELECT array_agg((oid, proacl, proowner, proargtypes)::text ORDER BY oid)
 FROM pg_proc WHERE pronamespace = 'public'::regnamespace
 """

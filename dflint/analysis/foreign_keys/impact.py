@@ -194,7 +194,10 @@ def _is_own(key: ForeignKey, change: Change) -> bool:
 
 
 def _named(given: str, keys: Sequence[ForeignKey]) -> str:
-    known = {key.identity: (key.identity, key.name, f"{key.table.name}.{key.name}", f"{key.table}.{key.name}") for key in keys}
+    known = {
+        key.identity: (key.identity, key.name, f"{key.table.name}.{key.name}", f"{key.table}.{key.name}")
+        for key in keys
+    }
     meant = [identity for identity, names in known.items() if given in names]
     if not meant:
         near = nearest(given, [key.name for key in keys])

@@ -19,8 +19,8 @@ from dflint.model.names import Identity, Name
 from dflint.model.operations.objects import RenameObject
 from dflint.sql.parse import Parser
 
-#: In bytes; the server cuts longer names.
-_LONGEST: Final = 63
+#: Of a name, in bytes; the server cuts longer ones.
+LONGEST: Final = 63
 
 
 class UnsafeRename(InputError):
@@ -203,8 +203,8 @@ def _check_new_name(new: str, table: Name, catalog: Catalog) -> None:
     size = len(new.encode())
     if not new or "\0" in new:
         raise InputError(f"{new!r} is no name")
-    if size > _LONGEST:
-        raise InputError(f"{new} has {size} bytes; PostgreSQL cuts names after {_LONGEST}", remedy="shorten it")
+    if size > LONGEST:
+        raise InputError(f"{new} has {size} bytes; PostgreSQL cuts names after {LONGEST}", remedy="shorten it")
     there: Relation | None = catalog.relations.get(Name(table.schema, new))
     if there is not None:
         raise InputError(f"{there.name} exists already", remedy="choose another name, or rename that one first")

@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from dflint.analysis.rename.edits import definition
 from dflint.analysis.rename.impact import RenameImpact, UnsafeRename
-from dflint.analysis.rename.verification import verifications
+from dflint.analysis.rename.verification import unchanged, verifications
 from dflint.analysis.rename.view import view_statements
 from dflint.history.naming import clip
 from dflint.model.names import Name
+from dflint.model.plan import Check
 from dflint.model.quoting import quote_identifier, quote_literal
 from dflint.planning.keeping import TRASH
 from dflint.planning.undo.spelling import quoted
@@ -25,6 +26,7 @@ class Script(Struct, frozen=True):
         change: the statements of the one transaction.
         verify: statements at its end that leave nothing behind, and fail when an edited routine does.
         undo: the statements that take the change back, in one transaction.
+        pre: what must hold when the transaction begins.
         backup: the table that holds a copy of the rows; None where none is made.
     """
 
@@ -32,6 +34,7 @@ class Script(Struct, frozen=True):
     change: tuple[str, ...]
     verify: tuple[str, ...]
     undo: tuple[str, ...]
+    pre: tuple[Check, ...] = ()
     backup: Name | None = None
 
 
@@ -84,6 +87,7 @@ def script(
             f"ALTER TABLE {quoted(new)} RENAME TO {quote_identifier(old.name)}",
             *before,
         ),
+        pre=tuple(map(unchanged, chosen)),
         backup=None if backup is None else backup_name(impact, backup),
     )
 

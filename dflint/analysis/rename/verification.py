@@ -1,8 +1,8 @@
 """Statements that fail when an edited routine does, and leave nothing behind.
 
 Each is a block with a handler, which is a savepoint: whatever the routine does is rolled back. SQL functions are
-planned by the server when they are created. What is declared STABLE or IMMUTABLE is called, with nulls: only an error that says
-that something is not there counts. Where plpgsql_check is installed, it looks at every PL/pgSQL routine.
+planned by the server when they are created. What is declared STABLE or IMMUTABLE is called, with nulls: only an
+error that says that something is not there counts. Where plpgsql_check is installed, it looks at PL/pgSQL routines.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from dflint.facts.type_names import in_identity
 from dflint.model.catalog import Routine, Table, View
 from dflint.model.expressions import Type
 from dflint.model.names import Name
+from dflint.model.plan import Check
 from dflint.model.quoting import quote_identifier, quote_literal
 from dflint.planning.undo.spelling import quoted
 
@@ -23,6 +24,8 @@ _MISSING: Final = (
     "undefined_table OR undefined_column OR undefined_function OR undefined_object OR undefined_parameter"
     " OR ambiguous_column OR ambiguous_alias OR duplicate_alias OR invalid_column_reference OR syntax_error"
 )
+#: Parameters that a routine is called with, and told apart by.
+_TAKEN: Final = ("in", "inout", "variadic")
 
 
 def verifications(edits: Iterable[BodyEdit], impact: RenameImpact, *, call: bool) -> Iterator[str]:
@@ -34,6 +37,18 @@ def verifications(edits: Iterable[BodyEdit], impact: RenameImpact, *, call: bool
             yield from _checked(routine, impact, checker.schema or "public")
         if call and is_callable(routine):
             yield _called(routine, impact)
+
+
+def unchanged(edit: BodyEdit) -> Check:
+    """That a routine is still the one that was edited: another's change of it is not overwritten."""
+    given = ", ".join(in_identity(each.type) for each in edit.routine.parameters if each.mode in _TAKEN)
+    function = quote_literal(f"{quoted(edit.routine.name)}({given})")
+    body = quote_literal(edit.routine.body or "")
+    query = f"SELECT prosrc = {body} FROM pg_catalog.pg_proc"  # noqa: S608  # it is quoted
+    return Check(
+        f"{edit.identity} is as it was when the plan was made",
+        f"SELECT coalesce(({query} WHERE oid = pg_catalog.to_regprocedure({function})), false)",
+    )
 
 
 def is_callable(routine: Routine) -> bool:
@@ -70,11 +85,11 @@ def _checked(routine: Routine, impact: RenameImpact, schema: str) -> Iterator[st
         tables = [f"{quote_literal(quoted(_now(user, impact)))}::regclass" for user in users if _fires(user, impact)]
     checker = f"{quote_identifier(schema)}.plpgsql_check_function_tb"
     for table in tables:
-        errors = f"{checker}({quote_literal(function)}::regprocedure, {table}) WHERE level = 'error'"
+        found = f"{checker}({quote_literal(function)}::regprocedure, {table}) WHERE level = 'error'"
+        messages = f"SELECT pg_catalog.string_agg(message, '; ') FROM {found}"  # noqa: S608  # all names are quoted
         yield (
-            "DO $dflint$\nDECLARE\n  said text := (\n"
-            f"    SELECT pg_catalog.string_agg(message, '; ') FROM {errors});\n"  # all names are quoted
-            "BEGIN\n  IF said IS NOT NULL THEN\n    RAISE EXCEPTION '%', said;\n  END IF;\nEND\n$dflint$"
+            f"DO $dflint$\nDECLARE\n  said text := ({messages});\nBEGIN\n"
+            "  IF said IS NOT NULL THEN\n    RAISE EXCEPTION '%', said;\n  END IF;\nEND\n$dflint$"
         )
 
 
@@ -89,7 +104,7 @@ def _now(name: Name, impact: RenameImpact) -> Name:
 
 def _inputs(routine: Routine, impact: RenameImpact) -> list[str]:
     """The types of what it takes, as they are called after the rename."""
-    given = [each.type for each in routine.parameters if each.mode in ("in", "inout", "variadic")]
+    given = [each.type for each in routine.parameters if each.mode in _TAKEN]
     return [_spelled(each, impact) for each in given]
 
 
