@@ -315,18 +315,24 @@ def _losing_column(context: Context, table: Name, column: str) -> list[Name]:
 
 
 def looked_at_below(context: Context) -> Iterator[Name]:
-    """DROP COLUMN: the children of the table and of those descendants that lose the column with it"""
-    table, column = subjects.table_name(context), subjects.column_name(context)
-    if isinstance(table, Name) and column is not None and subjects.column(context) is not None:
-        for name in _losing_column(context, table, column):
-            yield from context.catalog.children_of.get(name, ())
+    """DROP COLUMN and DROP ATTRIBUTE: the children of the tables, and of those descendants that lose the column too"""
+    if context.operation.kind == "drop_attribute":
+        attribute = getattr(context.operation, "attribute", "")
+        losing = [name for table in typed_table(context) for name in _losing_column(context, table, attribute)]
+    else:
+        table, column = subjects.table_name(context), subjects.column_name(context)
+        if not isinstance(table, Name) or column is None or subjects.column(context) is None:
+            return
+        losing = _losing_column(context, table, column)
+    for name in losing:
+        yield from context.catalog.children_of.get(name, ())
 
 
 def _attribute_identities(context: Context, attribute: str) -> Iterator[str]:
-    """The identities of a composite type's attribute: in the type, and in the tables OF it as a column."""
+    """The identities of a composite type's attribute: in the type, and as a column of the tables that lose it."""
     for name in type_name(context):
         yield column_identity(name, attribute)
-    for table in typed_table(context):
+    for table in (name for typed in typed_table(context) for name in _losing_column(context, typed, attribute)):
         column = column_identity(table, attribute)
         yield column
         yield from _own_keys(context, table, attribute)

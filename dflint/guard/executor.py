@@ -24,6 +24,7 @@ from dflint.guard.options import Options, Outcome, Work, first_words
 from dflint.guard.preparation import prepare, refuse_unfit
 from dflint.guard.progress import Progress
 from dflint.guard.rehearsal import rehearse
+from dflint.guard.restore_point import create_restore_point
 from dflint.guard.runs_of_plan import choose, peek
 from dflint.guard.tx_step import check, run_tx_step
 from dflint.model.operations.base import Operation
@@ -182,7 +183,10 @@ class _Execution:
         work, run = self._work, self._run
         resumed = run.state != "planned"
         await work.ledger.set_run_state(run.run_id, "running")
-        await work.event(None, "resumed" if resumed else "started", plan_hash=run.plan_hash, pid=self._pid())
+        point: dict[str, str] = {}
+        if not resumed and run.plan.point_of_no_return is not None:
+            point = await create_restore_point(work.lock.connection, run.run_id)
+        await work.event(None, "resumed" if resumed else "started", plan_hash=run.plan_hash, pid=self._pid(), **point)
         if resumed:
             await self._restore_settings()
 

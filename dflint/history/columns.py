@@ -156,10 +156,10 @@ def drop_column(draft: Draft, operation: DropColumn) -> None:
     if column is None or (isinstance(column, Column) and column.inherited):
         raise Refused
     remove_column(draft, table, operation.column, cascade=operation.cascade)
-    _drop_inherited(draft, table.name, operation)
+    drop_inherited(draft, table.name, operation)
 
 
-def _drop_inherited(draft: Draft, parent: Name, operation: DropColumn) -> None:
+def drop_inherited(draft: Draft, parent: Name, operation: DropColumn) -> None:
     """The children's copies go too; with ONLY, or where a child has the column on its own, they stay."""
     for child_name in draft.children_of.get(parent, ()):
         child = draft.known_table(child_name)
@@ -171,7 +171,7 @@ def _drop_inherited(draft: Draft, parent: Name, operation: DropColumn) -> None:
             draft.put(with_column(child, replace(column, inherited=left, local=column.local or not left)))
         else:
             remove_column(draft, child, column.name, cascade=operation.cascade)
-            _drop_inherited(draft, child_name, operation)
+            drop_inherited(draft, child_name, operation)
 
 
 # --- ALTER COLUMN ---------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from typing import assert_never
 
 from msgspec.structs import replace
 
+from dflint.history.columns import drop_inherited
 from dflint.history.constraints import check_columns
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import remove_column, typed_tables
@@ -24,6 +25,7 @@ from dflint.model.operations.objects import (
     DropAttribute,
     RenameEnumValue,
 )
+from dflint.model.operations.tables import DropColumn
 from dflint.model.schema import Column, Constraint
 
 
@@ -129,6 +131,7 @@ def drop_attribute(draft: Draft, operation: DropAttribute) -> None:
     draft.put(replace(kind, attributes=kept))
     for table in typed_tables(draft, kind.name, operation.cascade):
         remove_column(draft, table, operation.attribute, cascade=True)
+        drop_inherited(draft, table.name, DropColumn(target=table.name, column=operation.attribute, cascade=True))
 
 
 def alter_attribute_type(draft: Draft, operation: AlterAttributeType) -> None:

@@ -229,3 +229,20 @@ def test_an_undo_asks_before_it_drops_what_holds_data_by_now(db: Database) -> No
     undone = db.execute("undo", run, "--yes")
     assert undone.status == 0, undone.stderr
     assert db.one("SELECT to_regclass('t') IS NULL") is True
+
+
+def test_a_restore_point_is_made_before_what_cannot_be_taken_back(db: Database) -> None:
+    def started() -> list[tuple[str | None, ...]]:
+        return db.run(
+            "SELECT detail->>'restore_point', detail->>'restore_lsn' FROM dflint.event WHERE kind = 'started'"
+        )
+
+    assert db.execute(db.save(plan_of(db.major, step(A, undo="DROP TABLE a"))), "--yes").status == 0
+    assert started() == [(None, None)]
+    assert (
+        db.execute(db.save(replace(plan_of(db.major, step("DROP TABLE a")), point_of_no_return="1")), "--yes").status
+        == 0
+    )
+    (run,) = db.run("SELECT run_id::text FROM dflint.run ORDER BY created_at DESC LIMIT 1")
+    assert [name for name, _ in started() if name is not None] == [f"dflint_{run[0]}"]
+    assert all(lsn is None or "/" in lsn for _, lsn in started())
