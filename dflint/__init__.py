@@ -10,6 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from dflint.migrations.concurrent_access_manager import MigrationLock, MigrationLockManager
     from dflint.migrations.dependency_analyzer import DependencyAnalyzer
+    from dflint.migrations.foreign_key_analyzer import (
+        FKImpactLevel,
+        FKOperationType,
+        ForeignKeyAnalyzer,
+        ForeignKeyImpact,
+        ForeignKeyResult,
+        UnsafeForeignKeyChange,
+    )
     from dflint.migrations.table_rename_analyzer import (
         RenameImpact,
         RenamePlan,
@@ -29,13 +37,19 @@ __version__ = "0.1.0"
 __all__ = [
     "CheckpointResult",
     "DependencyAnalyzer",
+    "FKImpactLevel",
+    "FKOperationType",
     "FailureDetails",
+    "ForeignKeyAnalyzer",
+    "ForeignKeyImpact",
+    "ForeignKeyResult",
     "MigrationLock",
     "MigrationLockManager",
     "RenameImpact",
     "RenamePlan",
     "RenameResult",
     "TableRenameAnalyzer",
+    "UnsafeForeignKeyChange",
     "UnsafeRename",
     "ValidationCheckpointManager",
     "ValidationResult",
@@ -45,13 +59,19 @@ __all__ = [
 _HOMES = {
     "CheckpointResult": "validation_checkpoints",
     "DependencyAnalyzer": "dependency_analyzer",
+    "FKImpactLevel": "foreign_key_analyzer",
+    "FKOperationType": "foreign_key_analyzer",
     "FailureDetails": "validation_checkpoints",
+    "ForeignKeyAnalyzer": "foreign_key_analyzer",
+    "ForeignKeyImpact": "foreign_key_analyzer",
+    "ForeignKeyResult": "foreign_key_analyzer",
     "MigrationLock": "concurrent_access_manager",
     "MigrationLockManager": "concurrent_access_manager",
     "RenameImpact": "table_rename_analyzer",
     "RenamePlan": "table_rename_analyzer",
     "RenameResult": "table_rename_analyzer",
     "TableRenameAnalyzer": "table_rename_analyzer",
+    "UnsafeForeignKeyChange": "foreign_key_analyzer",
     "UnsafeRename": "table_rename_analyzer",
     "ValidationCheckpointManager": "validation_checkpoints",
     "ValidationResult": "validation_checkpoints",

@@ -134,11 +134,11 @@ class ImpactAnalysis:
         )
 
     def _is_refused(self, operation: Operation, target: Target) -> bool:
-        effects = predict(_statement(operation, target), self.catalog, version=self.catalog.version or NEWEST_VERSION)
+        effects = predict(statement_of(operation, target), self.catalog, version=self.catalog.version or NEWEST_VERSION)
         return any(each.refused_by_server is not None for each in effects)
 
 
-def _statement(operation: Operation, target: Target) -> str:
+def statement_of(operation: Operation, target: Target) -> str:
     """The operation as a statement, with every name qualified and quoted."""
     command = command_of(operation)
     statement = FORMS[command].statement if command in FORMS else "DROP {} {}"

@@ -258,15 +258,25 @@ def _relation_of(text: str) -> Name | None:
 
 
 def _still_has(text: str, catalog: Catalog, relation: Name) -> bool:
+    """Whether a part of a relation, of which a record tells, has not been dropped since."""
     kind, parts = Identity.parse(text)
     found = catalog.relations.get(relation)
-    if isinstance(found, Table):
-        fields = {"trigger": found.triggers, "policy": found.policies, "column": found.columns}
-        if kind in fields:
-            return any(each.name == parts[2] for each in fields[kind])  # type: ignore[attr-defined]
-        if kind == "rule":
-            return parts[2] in found.rules
+    if not isinstance(found, Table):
+        return True
+    fields = {"trigger": found.triggers, "policy": found.policies, "column": found.columns}
+    if kind in fields:
+        return any(each.name == parts[2] for each in fields[kind])  # type: ignore[attr-defined]
+    if kind == "rule":
+        return parts[2] in found.rules
+    if kind in ("fk", "constraint"):
+        return any(each.name == parts[2] for each in found.constraints) or _whole_still_there(text, catalog)
     return True
+
+
+def _whole_still_there(text: str, catalog: Catalog) -> bool:
+    """Whether it is one of the parts that a foreign key to a partitioned table has, and the key is still there."""
+    wholes = [each.referenced for each in catalog.details.dependencies.get(text, ()) if each.referenced[:3] == "fk:"]
+    return any(_still_has(whole, catalog, Name(*Identity.parse(whole).parts[:2])) for whole in wholes)
 
 
 def subject_identities(context: Context) -> list[str]:

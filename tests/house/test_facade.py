@@ -17,6 +17,7 @@ def test_every_name_is_what_its_module_has(name: str) -> None:
     modules = (
         "concurrent_access_manager",
         "dependency_analyzer",
+        "foreign_key_analyzer",
         "table_rename_analyzer",
         "validation_checkpoints",
     )

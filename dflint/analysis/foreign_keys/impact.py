@@ -20,7 +20,7 @@ from dflint.model.locks import stronger
 from dflint.model.names import Name
 
 
-class _Word(str, Enum):
+class _Word(str, Enum):  # noqa: UP042  # StrEnum prints the value
     """Prints as its name."""
 
     def __str__(self) -> str:

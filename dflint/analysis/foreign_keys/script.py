@@ -31,7 +31,7 @@ def statements(impact: ForeignKeyImpact, strategy: str = STRATEGIES[0]) -> tuple
             remedy=nearest(strategy, STRATEGIES) or f"known are {', '.join(STRATEGIES)}",
         )
     single = strategy == "single_transaction"
-    renewed = [] if single else [each for each in impact.affected_constraints if _is_renewed(each, impact)]
+    renewed = list(impact.affected_constraints) if not single and _checks_again(impact) else []
     going = [each for each in impact.affected_constraints if _goes_first(each, impact)]
     listed = [drop(each) for each in (*going, *renewed)]
     listed.append(impact.change.statement)
@@ -110,8 +110,8 @@ def _target(impact: ForeignKeyImpact) -> str | None:
     return dropped[0].identity if dropped else None
 
 
-def _is_renewed(constraint: AffectedConstraint, impact: ForeignKeyImpact) -> bool:
-    """Whether the change would check all its rows again while it stops everybody."""
+def _checks_again(impact: ForeignKeyImpact) -> bool:
+    """Whether the change would check all rows of the keys again while it stops everybody."""
     return impact.change.operation is FKOperationType.MODIFY_COLUMN_TYPE and impact.scans
 
 
