@@ -267,7 +267,7 @@ def index_referenced(context: Context) -> Answer:
     found = None if context.operation.target is None else context.relation(context.operation.target)
     if not isinstance(found, Index):
         return UNKNOWN if found is UNKNOWN else False
-    return _needed(context, found.table, found.name) if found.unique else False
+    return _needed_with_parts(context, found.table, found.name) if found.unique else False
 
 
 def constraint_in_use(context: Context) -> Answer:
@@ -277,7 +277,17 @@ def constraint_in_use(context: Context) -> Answer:
         return UNKNOWN if found is UNKNOWN else False
     if found.kind not in ("primary_key", "unique") or found.index is None:
         return False
-    return _needed(context, name, found.index)
+    return _needed_with_parts(context, name, found.index)
+
+
+def _needed_with_parts(context: Context, table: Name, index: Name) -> Answer:
+    """Whether a foreign key relies on the index, or on one of a partition that is attached to it and goes with it."""
+    answers = [_needed(context, table, index)]
+    for name in role_steps.children((index,), context.catalog):
+        part = context.catalog.relations.get(name)
+        if isinstance(part, Index):
+            answers.append(_needed(context, part.table, name))
+    return True if True in answers else UNKNOWN if UNKNOWN in answers else False
 
 
 def _needed(context: Context, table: Name, index: Name) -> Answer:
@@ -366,6 +376,12 @@ def persistence_set_before(context: Context) -> Answer:
     return any(_PERSISTENCE[kind] != table.persistence for kind in earlier)
 
 
+def tablespace_set_before(context: Context) -> bool:
+    """SET TABLESPACE: an earlier part of the same statement says it too."""
+    own = context.operation
+    return any(each.kind == own.kind and each.clause < own.clause for each in context.statement.operations)
+
+
 _PERSISTENCE = {"set_logged": "permanent", "set_unlogged": "unlogged"}
 
 
@@ -398,5 +414,6 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("cluster.index_fits", BOOL, cluster_index_fits, "what the index {index} is"),
     Condition("persistence.mixed_keys", BOOL, persistence_mixed_keys, "the foreign keys of {table}"),
     Condition("persistence.set_before", BOOL, persistence_set_before, "the persistence of {table}"),
+    Condition("tablespace.set_before", BOOL, tablespace_set_before, catalog=False),
     Condition("constraint.comes_from_parent", BOOL, constraint_inherited, "whether constraint {name} is inherited"),
 )

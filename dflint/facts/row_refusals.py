@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dflint.facts.condition import BOOL, Condition
 from dflint.model.catalog import UNKNOWN, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.expressions import Expr
+from dflint.model.schema import Column
 
 Answer = bool | Unknown
 
@@ -42,6 +45,24 @@ def written_system(context: Context) -> bool:
     return not _named(context).isdisjoint(_SYSTEM)
 
 
+def update_gives_generated(context: Context) -> Answer:
+    """UPDATE gives a generated column a value other than DEFAULT."""
+    return _gives(context, lambda column: column.generated is not None)
+
+
+def update_gives_identity(context: Context) -> Answer:
+    """UPDATE gives a column that is GENERATED ALWAYS AS IDENTITY a value other than DEFAULT."""
+    return _gives(context, lambda column: column.identity == "always")
+
+
+def _gives(context: Context, test: Callable[[Column], bool]) -> Answer:
+    table = None if context.operation.target is None else context.table(context.operation.target)
+    if not isinstance(table, Table):
+        return UNKNOWN if table is UNKNOWN else False
+    given = _named(context).difference(getattr(context.operation, "defaulted", ()))
+    return any(test(column) for column in table.columns if column.name in given)
+
+
 def where_columns_exist(context: Context) -> Answer:
     """All columns that the WHERE of UPDATE or DELETE names are columns of its target, where it reads nothing else."""
     operation, columns = context.operation, _columns(context)
@@ -62,5 +83,7 @@ _COLUMNS = "the columns of {target}"
 CONDITIONS: tuple[Condition, ...] = (
     Condition("written.exist", BOOL, written_exist, _COLUMNS),
     Condition("written.system", BOOL, written_system, catalog=False),
+    Condition("update.gives_generated", BOOL, update_gives_generated, _COLUMNS),
+    Condition("update.gives_identity", BOOL, update_gives_identity, _COLUMNS),
     Condition("where.columns_exist", BOOL, where_columns_exist, _COLUMNS),
 )

@@ -155,8 +155,9 @@ def drop_column(draft: Draft, operation: DropColumn) -> None:
     column = table.column(operation.column)
     if column is None or (isinstance(column, Column) and column.inherited):
         raise Refused
-    remove_column(draft, table, operation.column, cascade=operation.cascade)
+    # First the children's: their foreign keys on it may refer to this table's, and go with them.
     drop_inherited(draft, table.name, operation)
+    remove_column(draft, draft.known_table(table.name) or table, operation.column, cascade=operation.cascade)
 
 
 def drop_inherited(draft: Draft, parent: Name, operation: DropColumn) -> None:
@@ -170,8 +171,8 @@ def drop_inherited(draft: Draft, parent: Name, operation: DropColumn) -> None:
         if operation.only or column.local or left:
             draft.put(with_column(child, replace(column, inherited=left, local=column.local or not left)))
         else:
-            remove_column(draft, child, column.name, cascade=operation.cascade)
             drop_inherited(draft, child_name, operation)
+            remove_column(draft, draft.known_table(child_name) or child, column.name, cascade=operation.cascade)
 
 
 # --- ALTER COLUMN ---------------------------------------------------------------------------------------------------

@@ -48,7 +48,7 @@ class Insert(Operation, frozen=True, kw_only=True):
 
 
 class Update(Operation, frozen=True, kw_only=True):
-    """UPDATE. ``where`` None: every row. ``assigned`` are the columns set."""
+    """UPDATE. ``where`` None: every row. ``assigned`` are the columns set, ``defaulted`` those set to DEFAULT."""
 
     TARGET_KIND: ClassVar[str] = "table"
     target: Name
@@ -58,6 +58,7 @@ class Update(Operation, frozen=True, kw_only=True):
     alias: str | None = None
     current_of: bool = False
     only: bool = False
+    defaulted: tuple[str, ...] = ()
 
 
 class Delete(Operation, frozen=True, kw_only=True):

@@ -179,16 +179,18 @@ def update(node: Node, library: LibPgQuery) -> Sequence[Operation]:
     claim(node, UPDATE_STMT)
     where = node.get("whereClause")
     current = where is not None and "CurrentOfExpr" in where
+    assigned = [target["ResTarget"] for target in node["targetList"]]
     return [
         *_written_by_with(node, library),
         Update(
             target=relation(node["relation"]),
-            assigned=tuple([target["ResTarget"]["name"] for target in node["targetList"]]),
+            assigned=tuple([target["name"] for target in assigned]),
             where=None if where is None or current else expression(where),
             reads=reads({"UpdateStmt": node}),
             alias=_alias(node["relation"]),
             current_of=current,
             only="inh" not in node["relation"],
+            defaulted=tuple([target["name"] for target in assigned if "SetToDefault" in target.get("val", ())]),
         ),
     ]
 
