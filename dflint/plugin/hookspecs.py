@@ -56,3 +56,11 @@ class Hooks:
     def dflint_validators(self) -> Mapping[str, str]:
         """Checkpoint validators: name -> reference to a `dflint.plugin.Validator`; several names may mean the same."""
         raise NotImplementedError
+
+    @hookspec
+    def dflint_risk_checks(self) -> Mapping[str, str]:
+        """Functions that find harm for risk rules: name -> reference to one that takes what is assessed.
+
+        It gives `dflint.model.risk.Harm` values; a risk rule names it in ``check``.
+        """
+        raise NotImplementedError

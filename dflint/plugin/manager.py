@@ -67,6 +67,10 @@ class Plugins:
         """Name of a checkpoint validator -> reference."""
         return self._merged("dflint_validators", "checkpoint validator")
 
+    def risk_checks(self) -> dict[str, str]:
+        """Name of a Python function that finds harm -> reference."""
+        return self._merged("dflint_risk_checks", "risk check")
+
     def _merged(self, hook: str, what: str) -> dict[str, str]:
         merged: dict[str, str] = {}
         for contribution in reversed(getattr(self._manager.hook, hook)()):

@@ -94,7 +94,7 @@ def load(files: Iterable[str], checks: Mapping[str, str]) -> tuple[list[Rule], l
     for document in documents:
         if isinstance(document.data, dict) and "schema" in document.data:
             facts.extend(fact_reader.read(document))
-        else:
+        elif not _is_read_elsewhere(document.data):
             rule_documents.append(document)
     known = Known(kinds, conditions, checks, fact_reader.ids, {fact.id: fact.confidence for fact in facts})
     rule_reader = RuleReader(known, problems)
@@ -102,6 +102,11 @@ def load(files: Iterable[str], checks: Mapping[str, str]) -> tuple[list[Rule], l
     if problems:
         raise RuleErrors(problems)
     return rules, facts
+
+
+def _is_read_elsewhere(data: object) -> bool:
+    """Whether a file holds a recipe, a risk rule or the decision matrix, which nobody needs for linting."""
+    return isinstance(data, dict) and not {"recipe", "risk", "matrix"}.isdisjoint(data)
 
 
 def _document(file: str, problems: list[RuleError]) -> Document | None:

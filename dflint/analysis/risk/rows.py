@@ -1,0 +1,62 @@
+"""Harm to data: what is gone, what is converted, and what nobody checks any more."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from dflint.analysis.risk.views import Question, StepView, column_identity, counted, table_identity
+from dflint.model.catalog import Table
+from dflint.model.context import Context
+from dflint.model.names import Identity
+from dflint.model.operations.data import Delete, Truncate
+from dflint.model.operations.objects import DropObject
+from dflint.model.operations.tables import AlterColumnType, DropColumn, DropConstraint
+from dflint.model.risk import Harm
+
+
+def row_harms(view: StepView, question: Question) -> Iterator[Harm]:
+    """What a step does to data."""
+    for context in view.contexts:
+        operation = context.operation
+        if operation.target is None or not question.is_old(context.resolve(operation.target)):
+            continue
+        identity = table_identity(context, operation.target)
+        if isinstance(operation, Truncate | Delete):
+            yield Harm(kind="rows_lost", objects=(identity,), **counted(identity, view))
+        elif isinstance(operation, DropObject) and operation.object_kind in ("table", "materialized_view"):
+            if not question.circumstances.kept and operation.object_kind == "table":
+                yield Harm(kind="rows_lost", objects=(identity,), **counted(identity, view))
+        elif isinstance(operation, DropColumn):
+            if not question.circumstances.kept and _stored(context, operation, question):
+                column = column_identity(context, operation.target, operation.column)
+                yield Harm(kind="values_lost", objects=(column,), **counted(identity, view))
+        elif isinstance(operation, AlterColumnType):
+            if any(identity in each.rewrites for each in view.effects):
+                column = column_identity(context, operation.target, operation.column)
+                yield Harm(kind="values_changed", objects=(column,), **counted(identity, view))
+        elif isinstance(operation, DropConstraint):
+            yield from _unchecked(context, operation, question)
+    count = {each.identity for impact in view.impacts for each in impact.dependents if each.effect == "auto_dropped"}
+    if count:
+        yield Harm(kind="dropped_along", objects=tuple(sorted(count)), quantities={"count": float(len(count))})
+
+
+def _stored(context: Context, operation: DropColumn, question: Question) -> bool:
+    """Whether the column was there, with values of its own; one that is not known may have been."""
+    table = question.catalog.relation(context.resolve(operation.target))
+    if not isinstance(table, Table):
+        return True
+    column = table.column(operation.column)
+    return column is not None and getattr(column, "generation", "") == ""
+
+
+def _unchecked(context: Context, operation: DropConstraint, question: Question) -> Iterator[Harm]:
+    name = context.resolve(operation.target)
+    table, after = question.catalog.relation(name), question.after.relation(name)
+    constraint = table.constraint(operation.name) if isinstance(table, Table) else None
+    if isinstance(table, Table) and constraint is None:
+        return  # The plan itself had added it.
+    if isinstance(after, Table) and after.constraint(operation.name) is not None:
+        return  # And it is back at the end.
+    kind = "fk" if getattr(constraint, "kind", None) == "foreign_key" else "constraint"
+    yield Harm(kind="unchecked", objects=(str(Identity(kind, (name.schema or "public", name.name, operation.name))),))
