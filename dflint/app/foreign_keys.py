@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+import psycopg
 from msgspec import Struct
 
 from dflint.analysis.foreign_keys.impact import (
@@ -21,8 +22,8 @@ from dflint.app.effects import predict
 from dflint.app.impact import ImpactAnalysis, requested, statement_of
 from dflint.app.plan import plan_sql
 from dflint.app.request import NEWEST_VERSION
-from dflint.catalog.definitions import read_definitions
 from dflint.catalog.reader import read_catalog
+from dflint.catalog.surroundings import Surroundings, find_table, read_surroundings
 from dflint.guard.executor import execute
 from dflint.guard.options import Options, Outcome
 from dflint.guard.progress import Progress, Silent
@@ -41,6 +42,9 @@ _COMMANDS: Final = {
     FKOperationType.RENAME_COLUMN: ("rename-column", ("column_name", "new_name")),
     FKOperationType.RENAME_TABLE: ("rename-table", ("new_name",)),
 }
+
+#: Where operations have names of what is changed, or comes.
+_WORDS: Final = ("column", "name", "new_name")
 
 
 class UnsafeForeignKeyChange(InputError):
@@ -97,21 +101,49 @@ async def foreign_key_impact(
         ServerError: there is no connection.
     """
     kind = FKOperationType.parse(operation)
+    asked = _requested(kind, table, details)
     connection = await source.connect()
     try:
-        path = await _search_path(connection)
-        catalog = await read_catalog(connection)
-        analysis = ImpactAnalysis(catalog, path)
-        asked = _requested(kind, table, details)
-        change, impact, net = _change(kind, asked, analysis, dropping), analysis.of(asked), net_of(catalog)
-        owners = {key.table.name for key in net.keys}
-        definitions = await read_definitions(connection, owners, version=connection.info.server_version // 10_000)
+        return await connected_impact(connection, kind, asked, with_cascades=with_cascades, dropping=dropping)
     finally:
         await connection.close()
-    constraints = affected(change, impact, catalog, net, definitions)
+
+
+async def connected_impact(
+    connection: psycopg.AsyncConnection[Any],
+    kind: FKOperationType,
+    asked: Operation,
+    *,
+    with_cascades: bool = True,
+    dropping: tuple[str, ...] = (),
+) -> ForeignKeyImpact:
+    """As `foreign_key_impact`, over an open connection in autocommit mode; it reads what the table needs.
+
+    Raises:
+        NotFound: what is named does not exist.
+        psycopg.Error: the connection is lost.
+    """
+    path = await _search_path(connection)
+    around = await _surroundings(connection, asked, path)
+    catalog, net = around.catalog, around.net
+    analysis = ImpactAnalysis(catalog, path)
+    change, impact = _change(kind, asked, analysis, dropping), analysis.of(asked)
+    constraints = affected(change, impact, catalog, net, around.definitions)
     script = ";\n".join((*map(drop, dropped_first(constraints)), change.statement))
     effects = predict(script, catalog, version=catalog.version or NEWEST_VERSION)
     return assess(change, impact, constraints, effects, catalog, net, with_cascades=with_cascades)
+
+
+async def _surroundings(
+    connection: psycopg.AsyncConnection[Any], operation: Operation, path: tuple[str, ...]
+) -> Surroundings:
+    """What has to do with the table; everything where there is no such table, to say what there is instead."""
+    found = await find_table(connection, operation.target, path)
+    if found is not None:
+        words = [word for field in _WORDS if (word := getattr(operation, field, None)) is not None]
+        return await read_surroundings(connection, found, words)
+    catalog = await read_catalog(connection)
+    return Surroundings(catalog, net_of(catalog), {})
 
 
 async def foreign_key_plan(

@@ -1,16 +1,19 @@
-"""How a database is used, by what the server counts: the statistics of tables and indexes."""
+"""How a database is used, and how large its tables are, by what the server counts and by its files."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final
 
 import psycopg
 from psycopg.sql import SQL
 
-from dflint.model.names import Identity
+from dflint.model.names import Identity, Name
 from dflint.model.risk import Activity, TableActivity
 
 _TIMEOUT_MS: Final = 10_000
+#: The size of a table is asked for under a lock, for which somebody's ALTER TABLE may have to be waited.
+_LOCK_TIMEOUT_MS: Final = 500
 
 #: Without a reset, since the server was started, for what it counts is lost when it crashes.
 _SECONDS: Final = SQL(
@@ -27,6 +30,45 @@ _TABLES: Final = SQL(
     """
 )
 _INDEXES: Final = SQL("SELECT schemaname::text, indexrelname::text, idx_scan FROM pg_stat_user_indexes")
+_SIZE: Final = SQL(
+    """
+    SELECT pg_catalog.pg_table_size(c.oid),
+           CASE WHEN c.relkind = 'i' THEN NULL
+                WHEN pg_catalog.pg_relation_size(c.oid) = 0 THEN 0
+                ELSE nullif(pg_catalog.pg_stat_get_live_tuples(c.oid), 0) END
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE n.nspname = %s AND c.relname = %s AND c.relkind IN ('r', 'm', 'i')
+    """
+)
+
+
+async def read_sizes(
+    connection: psycopg.AsyncConnection[Any], names: Collection[Name]
+) -> dict[Name, tuple[int, int | None]]:
+    """Bytes and live rows of tables, materialized views and indexes, as they are now.
+
+    What cannot be had in half a second, because somebody has it locked, is left out.
+
+    Args:
+        connection: in autocommit mode; it is used for reading only.
+        names: with their schemas.
+
+    Returns:
+        Bytes with TOAST and without indexes, and rows as the server counted them; None for an index, and where it
+        counted none although there are pages.
+    """
+    found: dict[Name, tuple[int, int | None]] = {}
+    for name in names:
+        try:
+            async with connection.transaction():
+                await connection.execute(SQL("SET TRANSACTION READ ONLY"))
+                await connection.execute(SQL("SELECT set_config('lock_timeout', %s, true)"), (str(_LOCK_TIMEOUT_MS),))
+                row = await (await connection.execute(_SIZE, (name.schema, name.name))).fetchone()
+        except psycopg.Error:
+            continue
+        if row is not None and row[0] is not None:
+            found[name] = (row[0], row[1])
+    return found
 
 
 async def read_activity(connection: psycopg.AsyncConnection[Any]) -> Activity | None:

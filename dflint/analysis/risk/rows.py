@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dflint.analysis.risk.views import Question, StepView, column_identity, counted, table_identity
-from dflint.model.catalog import Table
+from dflint.model.catalog import Index, Table
 from dflint.model.context import Context
-from dflint.model.names import Identity
+from dflint.model.names import Identity, Name
 from dflint.model.operations.data import Delete, Truncate
 from dflint.model.operations.objects import DropObject
 from dflint.model.operations.tables import AlterColumnType, DropColumn, DropConstraint
@@ -36,9 +36,37 @@ def row_harms(view: StepView, question: Question) -> Iterator[Harm]:
                 yield Harm(kind="values_changed", objects=(column,), **counted(identity, view))
         elif isinstance(operation, DropConstraint):
             yield from _unchecked(context, operation, question)
-    count = {each.identity for impact in view.impacts for each in impact.dependents if each.effect == "auto_dropped"}
+    count = _dropped_along(view, question)
     if count:
-        yield Harm(kind="dropped_along", objects=tuple(sorted(count)), quantities={"count": float(len(count))})
+        yield Harm(kind="dropped_along", objects=count, quantities={"count": float(len(count))})
+
+
+def _dropped_along(view: StepView, question: Question) -> tuple[str, ...]:
+    """Objects beyond what is named and its own parts; with CASCADE also what would have stood in the way."""
+    cascades = any(getattr(context.operation, "cascade", False) for context in view.contexts)
+    effects = ("auto_dropped", "blocks") if cascades else ("auto_dropped",)
+    return tuple(
+        sorted(
+            {
+                each.identity
+                for impact in view.impacts
+                for each in impact.dependents
+                if each.effect in effects and not _is_part(each.identity, impact.target, question)
+            }
+        )
+    )
+
+
+def _is_part(identity: str, target: str, question: Question) -> bool:
+    """Whether an object is a part of the table that is dropped: nobody is surprised that it goes."""
+    whole, part = Identity.parse(target), Identity.parse(identity)
+    if whole.kind not in ("table", "materialized_view", "view", "foreign_table"):
+        return False
+    if part.kind in ("index", "sequence"):
+        found = question.catalog.relation(Name(part.parts[0], part.parts[1]))
+        owner = found.table if isinstance(found, Index) else getattr(found, "owner_table", None)
+        return owner == Name(whole.parts[0], whole.parts[1])
+    return len(part.parts) > 2 and part.parts[:2] == whole.parts[:2]
 
 
 def _stored(context: Context, operation: DropColumn, question: Question) -> bool:

@@ -7,7 +7,7 @@ from typing import Final
 from dflint.catalog.reader.columns import UNREADABLE
 from dflint.catalog.reader.deparse import Request
 from dflint.catalog.reader.indexes import IndexBuilder
-from dflint.catalog.reader.pieces import fetch_by_oids, fetch_by_range
+from dflint.catalog.reader.pieces import fetch_by_oids, fetch_by_range, within
 from dflint.catalog.reader.session import SQL, ReaderSession, Row, since
 from dflint.catalog.reader.sources import Sources
 from dflint.catalog.reader.texts import Texts
@@ -33,7 +33,7 @@ _DOMAIN_CONSTRAINTS: Final = SQL(
     """
     SELECT contypid, conname, contype, convalidated, pg_catalog.pg_get_constraintdef(oid)
     FROM pg_catalog.pg_constraint
-    WHERE contypid <> 0 AND oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+    WHERE contypid <> 0 AND {within}
     """
 )
 _EXCLUSION_OPERATORS: Final = SQL(
@@ -53,14 +53,14 @@ CHECKS_QUERY: Final = SQL(
     """
 )
 
-_ACTIONS: Final[dict[str, Action]] = {
+ACTIONS: Final[dict[str, Action]] = {
     "a": "no_action",
     "r": "restrict",
     "c": "cascade",
     "n": "set_null",
     "d": "set_default",
 }
-_MATCHES: Final = {"s": "simple", "f": "full", "p": "partial"}
+MATCHES: Final = {"s": "simple", "f": "full", "p": "partial"}
 _KEYS: Final = {"p": "primary_key", "u": "unique", "x": "exclusion"}
 
 
@@ -92,7 +92,8 @@ async def read_constraints(session: ReaderSession, oids: list[int], places: list
     if version >= 18:
         not_nulls = await fetch_by_oids(session, "NOT NULL constraints", _NOT_NULLS, oids)
     others = await fetch_by_oids(session, "constraints", query, oids)
-    domains = await fetch_by_range(session, "constraints of domains", _DOMAIN_CONSTRAINTS, places)
+    of_domains = _DOMAIN_CONSTRAINTS.format(within=within("oid", places))
+    domains = await fetch_by_range(session, "constraints of domains", of_domains, places)
     operators: list[Row] = []
     if any(row[3] == "x" for row in others):
         operators = await session.fetch_or_note("operators of exclusion constraints", _EXCLUSION_OPERATORS)
@@ -159,9 +160,9 @@ class ConstraintBuilder:
             self._names_of(relation, key),
             references=self._names.relations.get(referenced),
             referenced_columns=self._names_of(referenced, referenced_key),
-            match=_MATCHES[match],  # type: ignore[arg-type]  # values of the Literal
-            on_delete=_ACTIONS[on_delete],
-            on_update=_ACTIONS[on_update],
+            match=MATCHES[match],  # type: ignore[arg-type]  # values of the Literal
+            on_delete=ACTIONS[on_delete],
+            on_update=ACTIONS[on_update],
             set_columns=self._names_of(relation, set_columns),
             deferrable=deferrable,
             initially_deferred=deferred,

@@ -11,7 +11,7 @@ from dflint.catalog.reader.constraints import ConstraintRows
 from dflint.catalog.reader.identities import Identities
 from dflint.catalog.reader.managed import read_managed
 from dflint.catalog.reader.names import FIRST_USER_OID, PG_CLASS, PG_NAMESPACE, PG_TYPE, Names
-from dflint.catalog.reader.pieces import fetch_by_oids, fetch_by_range
+from dflint.catalog.reader.pieces import fetch_by_oids, fetch_by_range, within
 from dflint.catalog.reader.session import SQL, ReaderSession, Row
 from dflint.catalog.reader.triggers import AttachedRows
 from dflint.model.catalog import Dependency, Details
@@ -19,7 +19,7 @@ from dflint.model.catalog import Dependency, Details
 _COMMENTS: Final = SQL(
     """
     SELECT classoid, objoid, objsubid, description FROM pg_catalog.pg_description
-    WHERE objoid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+    WHERE {within}
     """
 )
 _LABELS: Final = SQL(
@@ -58,7 +58,7 @@ _DEPENDENCIES: Final = SQL(
     """
     SELECT classid, objid, objsubid, refclassid, refobjid, refobjsubid, deptype FROM pg_catalog.pg_depend
     WHERE classid = ANY (ARRAY(SELECT oid FROM pg_catalog.pg_class WHERE oid < 16384 AND relkind = 'r'))
-      AND objid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+      AND {within}
       AND deptype <> 'e' AND refclassid <> {schemas}
       AND NOT (classid = {classes} AND refclassid IN ({classes}, {constraints}))
       AND NOT (classid = {triggers} AND refclassid IN ({classes}, {constraints}))
@@ -67,15 +67,16 @@ _DEPENDENCIES: Final = SQL(
       AND NOT (classid = {constraints} AND refclassid = {classes} AND deptype = 'a')
       AND NOT (classid = {defaults} AND refclassid = {classes} AND deptype IN ('a', 'i'))
     """
-).format(
-    schemas=SQL("2615"),
-    classes=SQL("1259"),
-    constraints=SQL("2606"),
-    triggers=SQL("2620"),
-    policies=SQL("3256"),
-    types=SQL("1247"),
-    defaults=SQL("2604"),
 )
+_CATALOGS: Final = {
+    "schemas": SQL("2615"),
+    "classes": SQL("1259"),
+    "constraints": SQL("2606"),
+    "triggers": SQL("2620"),
+    "policies": SQL("3256"),
+    "types": SQL("1247"),
+    "defaults": SQL("2604"),
+}
 _ELEMENTS: Final = SQL("SELECT oid, typelem, typrelid FROM pg_catalog.pg_type WHERE oid = ANY (%s::pg_catalog.oid[])")
 
 
@@ -93,10 +94,12 @@ class DetailRows(NamedTuple):
 
 async def read_details(session: ReaderSession, places: list[int]) -> DetailRows:
     """The rows of all user objects."""
-    comments = await fetch_by_range(session, "comments", _COMMENTS, places)
+    of_objects = _COMMENTS.format(within=within("objoid", places))
+    comments = await fetch_by_range(session, "comments", of_objects, places)
     labels = await session.fetch_or_note("security labels", _LABELS, (str(FIRST_USER_OID),))
     schemas = await session.fetch_or_note("owners of schemas", _SCHEMAS)
-    dependencies = await fetch_by_range(session, "dependencies", _DEPENDENCIES, places)
+    needs = _DEPENDENCIES.format(within=within("objid", places), **_CATALOGS)
+    dependencies = await fetch_by_range(session, "dependencies", needs, places)
     defaults = sorted({row[1] for row in dependencies if row[0] == of.PG_ATTRDEF})
     rules = sorted({row[1] for row in dependencies if row[0] == of.PG_REWRITE})
     parts = await fetch_by_oids(session, "defaults", _DEFAULTS, defaults)

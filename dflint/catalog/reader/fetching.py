@@ -20,6 +20,7 @@ from dflint.catalog.reader.columns import TypeNames
 from dflint.catalog.reader.details import DetailRows, read_details
 from dflint.catalog.reader.names import Names, read_names
 from dflint.catalog.reader.other_objects import OtherRows, read_others
+from dflint.catalog.reader.pieces import Chosen
 from dflint.catalog.reader.publications import PublicationRows, read_extensions, read_publications
 from dflint.catalog.reader.relations import INDEX_KINDS, TABLE_KINDS, VIEW_KINDS, Relations, read_relations
 from dflint.catalog.reader.session import ReaderSession
@@ -51,7 +52,14 @@ class Rows:
 
 
 async def read_rows(session: ReaderSession, texts: Texts, schemas: Collection[str] | None, places: list[int]) -> Rows:
-    """Fetch everything; what fails is noted in the session. ``places``: how objects are spread, see `pieces`."""
+    """Fetch everything; what fails is noted in the session.
+
+    Args:
+        session: to read with.
+        texts: reads types.
+        schemas: the wanted ones; None: all.
+        places: how objects are spread, or which ones are wanted, see `pieces`.
+    """
     rows = Rows()
     names = rows.names = await read_names(session, schemas)
     relations = rows.relations = await read_relations(session, names, places)
@@ -66,7 +74,8 @@ async def read_rows(session: ReaderSession, texts: Texts, schemas: Collection[st
     rows.sequences = await views.read_sequences(session, relations.of_kind(frozenset("S")))
     rows.types = await types.read_types(session, names, places)
     rows.routines = await routines.read_routines(session, names, places)
-    rows.others = await read_others(session, names)
+    few = isinstance(places, Chosen) and not places.others
+    rows.others = OtherRows([]) if few else await read_others(session, names)
     rows.extensions = await read_extensions(session, names)
     rows.published = await read_publications(session)
     rows.details = await read_details(session, places)

@@ -7,10 +7,10 @@ query may take long: how much the next one asks for follows from how long the la
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, LiteralString
 
-from psycopg.sql import Identifier, Literal
+from psycopg.sql import Composed, Identifier, Literal
 
 from dflint.catalog.reader.names import FIRST_USER_OID
 from dflint.catalog.reader.session import SQL, ReaderSession, Row, Statement, oid_array
@@ -66,6 +66,25 @@ def in_pieces(total: int, *, first: int, largest: int) -> Iterator[tuple[int, in
         start = end
 
 
+class Chosen(list[int]):
+    """OIDs of the only objects that are read, in place of the places of all; those of all catalogs in one list.
+
+    Attributes:
+        others: the objects without a type of their own are read too, all of them.
+    """
+
+    def __init__(self, oids: Iterable[int], *, others: bool) -> None:
+        super().__init__(oids)
+        self.others = others
+
+
+def within(column: LiteralString, places: Sequence[int]) -> Composed:
+    """The condition that an OID is one of those that a query is about, see `ranges`."""
+    chosen = SQL("{} = ANY (%(chosen)s::pg_catalog.oid[])")
+    between = SQL("{} BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid")
+    return (chosen if isinstance(places, Chosen) else between).format(SQL(column))
+
+
 async def fetch_by_oids(session: ReaderSession, what: str, query: Statement, oids: Sequence[int]) -> list[Row]:
     """The rows of a query about the objects of a list of OIDs, its only parameter; what fails is noted."""
     found: list[Row] = []
@@ -75,7 +94,7 @@ async def fetch_by_oids(session: ReaderSession, what: str, query: Statement, oid
 
 
 async def fetch_by_range(session: ReaderSession, what: str, query: Statement, places: Sequence[int]) -> list[Row]:
-    """The rows of a query about all users' objects from an OID ``first`` to an OID ``last``; what fails is noted."""
+    """The rows of a query about all users' objects, `within` a range, or the chosen ones; what fails is noted."""
     found: list[Row] = []
     for limits in ranges(places):
         found += await session.fetch_or_note(what, query, limits)
@@ -100,6 +119,10 @@ async def read_places(session: ReaderSession) -> list[int]:
 
 def ranges(places: Sequence[int]) -> Iterator[dict[str, str]]:
     """All OIDs of users' objects, in ranges with so many objects as the time allows, see `in_pieces`."""
+    if isinstance(places, Chosen):
+        for start, end in in_pieces(len(places), first=_FIRST, largest=_LARGEST):
+            yield {"chosen": oid_array(places[start:end])}
+        return
     first = FIRST_USER_OID
     for _start, end in in_pieces(max(len(places), 1), first=_FIRST_RANGE, largest=_LARGEST_RANGE):
         last = places[end] - 1 if end < len(places) else _LAST_OID

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from dflint.catalog.reader.names import Names
-from dflint.catalog.reader.pieces import fetch_by_range, ranges
+from dflint.catalog.reader.pieces import fetch_by_range, ranges, within
 from dflint.catalog.reader.session import SQL, ReaderSession, oid_array, since
 
 TABLE_KINDS: Final = frozenset("rpf")
@@ -22,7 +22,7 @@ _RELATIONS: Final = SQL(
            nullif(c.relacl, pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's'::"char" ELSE 'r'::"char" END,
                                                   c.relowner))::pg_catalog.text[], c.reltoastrelid
     FROM pg_catalog.pg_class c
-    WHERE c.oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+    WHERE {within}
       AND c.relnamespace = ANY (%(schemas)s::pg_catalog.oid[]) AND c.relkind <> 't' AND c.relpersistence <> 't'
     ORDER BY c.oid
     """
@@ -31,14 +31,14 @@ _RELATIONS: Final = SQL(
 _TOAST: Final = SQL(
     """
     SELECT oid, relpages, reloptions FROM pg_catalog.pg_class
-    WHERE oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+    WHERE {within}
       AND relkind = 't' AND relpersistence <> 't' AND (relpages > 0 OR reloptions IS NOT NULL)
     """
 )
 _INHERITS: Final = SQL(
     """
     SELECT inhrelid, inhparent, {pending} FROM pg_catalog.pg_inherits
-    WHERE inhrelid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid ORDER BY inhrelid, inhseqno
+    WHERE {within} ORDER BY inhrelid, inhseqno
     """
 )
 _BLOCK_SIZE: Final = SQL("SELECT pg_catalog.current_setting('block_size')::pg_catalog.int4")
@@ -100,15 +100,16 @@ async def read_relations(session: ReaderSession, names: Names, places: list[int]
     """The relations of the wanted schemas; their names are noted in ``names``."""
     found = Relations()
     schemas = oid_array(names.schema_oids())
+    query = _RELATIONS.format(within=within("c.oid", places))
     for limits in ranges(places):
-        for row in await session.fetch(_RELATIONS, {**limits, "schemas": schemas}):
+        for row in await session.fetch(query, {**limits, "schemas": schemas}):
             relation = RelationRow(*row)
             found.rows[relation.oid] = relation
             names.relations[relation.oid] = names.name(relation.schema, relation.name)
-    toast = await fetch_by_range(session, "toast tables", _TOAST, places)
+    toast = await fetch_by_range(session, "toast tables", _TOAST.format(within=within("oid", places)), places)
     found.toast = {oid: (pages, options) for oid, pages, options in toast}
     pending = since(session.version, 14, "inhdetachpending", "false")
-    inherits = _INHERITS.format(pending=pending)
+    inherits = _INHERITS.format(pending=pending, within=within("inhrelid", places))
     for child, parent, detaching in await fetch_by_range(session, "parents of tables", inherits, places):
         if child in found.rows and parent in found.rows:
             found.parents.setdefault(child, []).append(parent)

@@ -7,7 +7,7 @@ from typing import Final
 from dflint.catalog.reader.columns import TypeNames
 from dflint.catalog.reader.deparse import Deparsed, Request
 from dflint.catalog.reader.names import PG_PROC, Names
-from dflint.catalog.reader.pieces import fetch_by_range
+from dflint.catalog.reader.pieces import fetch_by_range, within
 from dflint.catalog.reader.relations import pairs
 from dflint.catalog.reader.session import SQL, ReaderSession, Row, since
 from dflint.catalog.reader.texts import Texts
@@ -24,7 +24,7 @@ _ROUTINES: Final = SQL(
            p.proargnames, p.prosrc, {standard_body}, p.proowner,
            nullif(p.proacl, pg_catalog.acldefault('f', p.proowner))::pg_catalog.text[]
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
-    WHERE p.oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+    WHERE {within}
       -- A range type brings its own constructors.
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d
                       WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND d.objid = p.oid
@@ -75,7 +75,8 @@ class RoutineRows:
 
 async def read_routines(session: ReaderSession, names: Names, places: list[int]) -> RoutineRows:
     """The routines of the wanted schemas."""
-    query = _ROUTINES.format(standard_body=since(session.version, 14, "p.prosqlbody IS NOT NULL", "false"))
+    standard_body = since(session.version, 14, "p.prosqlbody IS NOT NULL", "false")
+    query = _ROUTINES.format(standard_body=standard_body, within=within("p.oid", places))
     schemas = set(names.schema_oids())
     rows = [row for row in await fetch_by_range(session, "routines", query, places) if row[1] in schemas]
     return RoutineRows(rows, names)

@@ -7,7 +7,7 @@ from typing import Final
 from dflint.catalog.reader.columns import TypeNames
 from dflint.catalog.reader.constraints import ConstraintRows, domain_constraint
 from dflint.catalog.reader.names import Names
-from dflint.catalog.reader.pieces import fetch_by_range
+from dflint.catalog.reader.pieces import fetch_by_range, within
 from dflint.catalog.reader.session import SQL, ReaderSession, Row
 from dflint.catalog.reader.texts import Texts
 from dflint.model.catalog import BaseType, Domain, EnumType, RangeType, UserType
@@ -26,7 +26,7 @@ _TYPES: Final = SQL(
     FROM pg_catalog.pg_type t
     LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
     LEFT JOIN pg_catalog.pg_range r ON r.rngtypid = t.oid
-    WHERE t.oid BETWEEN %(first)s::pg_catalog.oid AND %(last)s::pg_catalog.oid
+    WHERE {within}
       AND t.typtype IN ('b', 'd', 'e', 'r', 'p')
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_type e WHERE e.typarray = t.oid AND e.oid = t.typelem)
     """
@@ -52,7 +52,8 @@ class TypeRows:
 async def read_types(session: ReaderSession, names: Names, places: list[int]) -> TypeRows:
     """The types of the wanted schemas."""
     schemas = set(names.schema_oids())
-    rows = [row for row in await fetch_by_range(session, "types", _TYPES, places) if row[1] in schemas]
+    query = _TYPES.format(within=within("t.oid", places))
+    rows = [row for row in await fetch_by_range(session, "types", query, places) if row[1] in schemas]
     return TypeRows(rows, await session.fetch_or_note("values of enums", _ENUM_VALUES))
 
 
