@@ -137,18 +137,24 @@ def memory(dsn: str) -> bool:
 
 
 @contextmanager
-def database(server: str, tables: int) -> Iterator[str]:
-    """A database with that many tables, while it is needed."""
-    name = f"snapshot_bench_{os.getpid()}_{tables}"
+def database_named(server: str, name: str) -> Iterator[str]:
+    """An empty database, while it is needed."""
+    name = f"{name}_{os.getpid()}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(psycopg.sql.SQL("CREATE DATABASE {}").format(psycopg.sql.Identifier(name)))
-    dsn = make_conninfo(server, dbname=name)
     try:
-        fill(dsn, tables)
-        yield dsn
+        yield make_conninfo(server, dbname=name)
     finally:
         with psycopg.connect(server, autocommit=True) as connection:
             connection.execute(psycopg.sql.SQL("DROP DATABASE {}").format(psycopg.sql.Identifier(name)))
+
+
+@contextmanager
+def database(server: str, tables: int) -> Iterator[str]:
+    """A database with that many tables, while it is needed."""
+    with database_named(server, f"snapshot_bench_{tables}") as dsn:
+        fill(dsn, tables)
+        yield dsn
 
 
 def find_pg_dump() -> str:

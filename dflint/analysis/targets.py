@@ -27,11 +27,13 @@ class Target(Struct, frozen=True):
         identity: its printed identity.
         relation: the relation that it is, or is a part of; None of routines and types.
         part: the name of the column, constraint, … of the relation.
+        named: a routine or type that is no relation.
     """
 
     identity: str
     relation: Name | None = None
     part: str | None = None
+    named: Routine | UserType | None = None
 
 
 class Lookup:
@@ -93,14 +95,14 @@ class Lookup:
             NotFound: there is none.
         """
         qualified = self._catalog.resolve_type(name, self._path)
-        found: UserType | Relation | None = self._catalog.types.get(qualified)
-        if found is None:
-            relation = self._catalog.relations.get(qualified)
-            found = relation if isinstance(relation, CompositeType) else None
-        if found is None:
-            composite = self._relation_names((CompositeType,))
-            raise self._missing("type", str(name), (*map(str, self._catalog.types), *composite))
-        return Target(printed(found), found.name if isinstance(found, CompositeType) else None)
+        found, relation = self._catalog.types.get(qualified), self._catalog.relations.get(qualified)
+        if found is not None:
+            return Target(printed(found), named=found)
+        if isinstance(relation, CompositeType):
+            return Target(printed(relation), relation.name)
+        raise self._missing(
+            "type", str(name), (*map(str, self._catalog.types), *self._relation_names((CompositeType,)))
+        )
 
     def routine(self, name: Name, arguments: tuple[Type, ...] | None) -> Target:
         """A function, procedure or aggregate.
@@ -117,7 +119,7 @@ class Lookup:
         if len(found) > 1:
             several = ", ".join(sorted(Identity.parse(printed(each)).parts[-1] for each in found))
             raise InputError(f"there are several functions {name}: {several}", remedy="write its argument types too")
-        return Target(printed(found[0]))
+        return Target(printed(found[0]), named=found[0])
 
     def _qualified(self, name: Name) -> list[Name]:
         if name.schema is not None:
@@ -155,6 +157,11 @@ _KINDS: Final[dict[str, tuple[type, ...]]] = {
     "index": (Index,),
     "sequence": (Sequence,),
 }
+#: ALTER TABLE does it to these too.
+_RENAMED_AS_TABLES: Final[dict[str, tuple[type, ...]]] = {
+    "rename_table": (Table, View),
+    "set_schema_table": (Table, View, Sequence),
+}
 ROUTINES: Final = frozenset({"function", "procedure", "aggregate", "routine"})
 
 
@@ -180,7 +187,7 @@ def target_of(operation: Operation, catalog: Catalog, search_path: tuple[str, ..
         return lookup.routine(name, getattr(operation, "arguments", None))
     if kind not in _KINDS:
         raise InputError(f"what {operation.kind} does to other objects is not analysed")
-    kinds = (Table, View) if operation.kind in ("rename_table", "set_schema_table") else _KINDS[kind]
+    kinds = _RENAMED_AS_TABLES.get(operation.kind, _KINDS[kind])
     found = lookup.relation(name, *kinds)
     return Target(printed(found), found.name)
 
@@ -195,6 +202,14 @@ def _takes(routine: Routine, arguments: tuple[Type, ...], catalog: Catalog, path
 def _same(own: Type, written: Type, catalog: Catalog, path: tuple[str, ...]) -> bool:
     name = written.name if written.name.schema is not None else catalog.resolve_type(written.name, path)
     return own.name == name and bool(own.dimensions) == bool(written.dimensions)
+
+
+def tree(target: Target, catalog: Catalog) -> Iterable[Name]:
+    """The target's relation and all below it: inheritance children and partitions."""
+    found = [] if target.relation is None else [target.relation]
+    for name in found:
+        found.extend(each for each in catalog.children_of.get(name, ()) if each not in found)
+    return found
 
 
 def _part(kind: str, relation: Name, part: str) -> str:

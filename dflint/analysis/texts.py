@@ -57,6 +57,10 @@ class Texts:
             if _DYNAMIC in lowered or any(name in lowered for name in wanted):
                 yield Body(identity, routine, self._references(identity, routine))
 
+    def again(self, routine: Routine, catalog: Catalog) -> BodyReferences:
+        """What the body of a routine refers to in another catalog."""
+        return routine_references(routine, catalog, self._parser, self._path)
+
     def _references(self, identity: str, routine: Routine) -> BodyReferences:
         found = self._read.get(identity)
         if found is None:

@@ -100,29 +100,33 @@ async def foreign_key_impact(
         InputError: a detail is missing, or cannot be read.
         ServerError: there is no connection.
     """
-    kind = FKOperationType.parse(operation)
-    asked = _requested(kind, table, details)
     connection = await source.connect()
     try:
-        return await connected_impact(connection, kind, asked, with_cascades=with_cascades, dropping=dropping)
+        return await connected_impact(
+            connection, operation, table, details, with_cascades=with_cascades, dropping=dropping
+        )
     finally:
         await connection.close()
 
 
 async def connected_impact(
     connection: psycopg.AsyncConnection[Any],
-    kind: FKOperationType,
-    asked: Operation,
+    operation: FKOperationType | str,
+    table: str,
+    details: dict[str, str],
     *,
     with_cascades: bool = True,
     dropping: tuple[str, ...] = (),
 ) -> ForeignKeyImpact:
-    """As `foreign_key_impact`, over an open connection in autocommit mode; it reads what the table needs.
+    """As `foreign_key_impact`, over an open connection outside a transaction; only what the table needs is read.
 
     Raises:
         NotFound: what is named does not exist.
+        InputError: a detail is missing, or cannot be read.
         psycopg.Error: the connection is lost.
     """
+    kind = FKOperationType.parse(operation)
+    asked = _requested(kind, table, details)
     path = await _search_path(connection)
     around = await _surroundings(connection, asked, path)
     catalog, net = around.catalog, around.net
@@ -138,10 +142,10 @@ async def _surroundings(
     connection: psycopg.AsyncConnection[Any], operation: Operation, path: tuple[str, ...]
 ) -> Surroundings:
     """What has to do with the table; everything where there is no such table, to say what there is instead."""
-    found = await find_table(connection, operation.target, path)
+    found = None if operation.target is None else await find_table(connection, operation.target, path)
     if found is not None:
         words = [word for field in _WORDS if (word := getattr(operation, field, None)) is not None]
-        return await read_surroundings(connection, found, words)
+        return await read_surroundings(connection, found, column=getattr(operation, "column", None), words=words)
     catalog = await read_catalog(connection)
     return Surroundings(catalog, net_of(catalog), {})
 

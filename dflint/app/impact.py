@@ -47,9 +47,17 @@ FORMS: Final = {
     "drop-constraint": Form(("TABLE", "NAME"), "ALTER TABLE {} DROP CONSTRAINT {}"),
     "drop-index": Form(("INDEX",), "DROP INDEX {}"),
     "rename-table": Form(("TABLE", "NEW_NAME"), "ALTER TABLE {} RENAME TO {}"),
+    "rename-view": Form(("VIEW", "NEW_NAME"), "ALTER VIEW {} RENAME TO {}"),
+    "rename-function": Form(("FUNCTION", "NEW_NAME"), "ALTER ROUTINE {} RENAME TO {}"),
+    "rename-type": Form(("TYPE", "NEW_NAME"), "ALTER TYPE {} RENAME TO {}"),
+    "rename-sequence": Form(("SEQUENCE", "NEW_NAME"), "ALTER SEQUENCE {} RENAME TO {}"),
+    "rename-constraint": Form(("TABLE", "NAME", "NEW_NAME"), "ALTER TABLE {} RENAME CONSTRAINT {} TO {}"),
+    "rename-index": Form(("INDEX", "NEW_NAME"), "ALTER INDEX {} RENAME TO {}"),
     "rename-column": Form(("TABLE", "COLUMN", "NEW_NAME"), "ALTER TABLE {} RENAME COLUMN {} TO {}"),
     "alter-type": Form(("TABLE", "COLUMN", "TYPE"), "ALTER TABLE {} ALTER COLUMN {} TYPE {}"),
     "set-schema": Form(("TABLE", "SCHEMA"), "ALTER TABLE {} SET SCHEMA {}"),
+    "set-function-schema": Form(("FUNCTION", "SCHEMA"), "ALTER ROUTINE {} SET SCHEMA {}"),
+    "set-type-schema": Form(("TYPE", "SCHEMA"), "ALTER TYPE {} SET SCHEMA {}"),
     "drop-default": Form(("TABLE", "COLUMN"), "ALTER TABLE {} ALTER COLUMN {} DROP DEFAULT"),
     "drop-not-null": Form(("TABLE", "COLUMN"), "ALTER TABLE {} ALTER COLUMN {} DROP NOT NULL"),
 }
@@ -142,19 +150,14 @@ def statement_of(operation: Operation, target: Target) -> str:
     """The operation as a statement, with every name qualified and quoted."""
     command = command_of(operation)
     statement = FORMS[command].statement if command in FORMS else "DROP {} {}"
+    kind, (schema, own, *_) = Identity.parse(target.identity)
+    name, _, arguments = own.partition("(") if kind in ROUTINES else (own, "", "")
+    words = f"{quote_identifier(schema)}.{quote_identifier(name)}" + (f"({arguments}" if arguments else "")
     if command.startswith("drop-") and target.part is None:
-        kind, (schema, own, *_) = Identity.parse(target.identity)
-        name, _, arguments = own.partition("(") if kind in ROUTINES else (own, "", "")
-        words = f"{quote_identifier(schema)}.{quote_identifier(name)}" + (f"({arguments}" if arguments else "")
         return f"DROP {kind.replace('_', ' ').upper()} {words}"
-    relation = ".".join(map(quote_identifier, Identity.parse(target.identity).parts[:2]))
     new = getattr(operation, "new_name", None) or getattr(operation, "schema", None)
-    last = (
-        [in_identity(operation.type)]
-        if isinstance(operation, AlterColumnType)
-        else [quote_identifier(new)]
-        if new
-        else []
-    )
+    last = [quote_identifier(new)] if new else []
+    if isinstance(operation, AlterColumnType):
+        last = [in_identity(operation.type)]
     part = [] if target.part is None else [quote_identifier(target.part)]
-    return statement.format(relation, *part, *last)
+    return statement.format(words, *part, *last)

@@ -64,6 +64,7 @@ class ForeignKeyNet(Struct, frozen=True):
         partitions: partition -> the table that it is a partition of.
         children: table -> the tables that inherit from it, partitions left out.
         generated: table -> generated column -> the columns that it is computed from.
+        links: tables and what they refer to, also by keys of which nothing else is known.
     """
 
     keys: tuple[ForeignKey, ...]
@@ -71,6 +72,7 @@ class ForeignKeyNet(Struct, frozen=True):
     partitions: Mapping[Name, Name]
     children: Mapping[Name, tuple[Name, ...]]
     generated: Mapping[Name, Mapping[str, tuple[str, ...]]]
+    links: frozenset[tuple[Name, Name]]
 
 
 def foreign_key(table: Name, constraint: Constraint, referenced_columns: tuple[str, ...]) -> ForeignKey | None:

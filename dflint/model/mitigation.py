@@ -23,6 +23,28 @@ class StrategyCategory(Enum):
     VALIDATION = "validation"
 
 
+class OperationContext(Struct, frozen=True, kw_only=True):
+    """What the caller knows that the database does not say.
+
+    Attributes:
+        table_size: rows of the table, in place of what the catalog estimates.
+        production_environment: an application is running and uses the tables.
+        maintenance_window: minutes in which nobody uses the database; 0: there is no such time.
+        max_downtime_minutes: how long others may be stopped, all steps together; None: no limit was named.
+        rollback_time_limit_minutes: how long taking it back may take; None: no limit was named.
+        data_consistency_critical: a plan whose undo loses data is not accepted.
+        performance_degradation_acceptable: per cent, the threshold of the regression validator; None: its own.
+    """
+
+    table_size: int | None = None
+    production_environment: bool = True
+    maintenance_window: float = 0
+    max_downtime_minutes: float | None = None
+    rollback_time_limit_minutes: float | None = None
+    data_consistency_critical: bool = False
+    performance_degradation_acceptable: float | None = None
+
+
 class MitigationStrategy(Struct, frozen=True, kw_only=True):
     """One measure.
 

@@ -64,3 +64,8 @@ class Hooks:
         It gives `dflint.model.risk.Harm` values; a risk rule names it in ``check``.
         """
         raise NotImplementedError
+
+    @hookspec
+    def dflint_recipes(self) -> Mapping[str, str]:
+        """Builders of recipes: name -> reference to a `dflint.plugin.recipes.Builder`, which a recipe's ``build`` names."""
+        raise NotImplementedError

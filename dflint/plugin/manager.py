@@ -12,7 +12,7 @@ from dflint.model.errors import PluginError
 from dflint.plugin.hookspecs import PROJECT, Hooks
 
 #: The plugins that come with dflint; they use the same door as a stranger's.
-BUILT_IN = ("dflint_checks", "dflint_sources", "dflint_reports", "dflint_validators")
+BUILT_IN = ("dflint_checks", "dflint_sources", "dflint_recipes", "dflint_reports", "dflint_validators")
 
 
 class Plugins:
@@ -70,6 +70,10 @@ class Plugins:
     def risk_checks(self) -> dict[str, str]:
         """Name of a Python function that finds harm -> reference."""
         return self._merged("dflint_risk_checks", "risk check")
+
+    def recipe_builders(self) -> dict[str, str]:
+        """Name of a function that makes the steps of a recipe -> reference."""
+        return self._merged("dflint_recipes", "builder of steps")
 
     def _merged(self, hook: str, what: str) -> dict[str, str]:
         merged: dict[str, str] = {}

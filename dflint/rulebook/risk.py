@@ -13,12 +13,10 @@ from dflint.facts.kinds import Kinds
 from dflint.facts.vocabulary import vocabulary
 from dflint.facts.when import compile_when
 from dflint.facts.when_verification import WhenVerifier
-from dflint.facts.yaml_loader import Document
-from dflint.facts.yaml_loader import load as load_yaml
 from dflint.model.context import Context
 from dflint.model.errors import RuleError, RuleErrors
 from dflint.model.risk import MatrixRow, RiskCategory, RiskLevel, RiskRule, Scale
-from dflint.rulebook.files import built_in_rules, rule_files
+from dflint.rulebook.documents import documents
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _PLACEHOLDER: Final = re.compile(r"\{([a-z_]*)\}")
@@ -110,40 +108,19 @@ def load_risk(
     problems: list[RuleError] = []
     rules: dict[str, RiskRule] = {}
     rows: tuple[MatrixRow, ...] = ()
-    for file in rule_files((built_in_rules(), *paths)):
-        document = _document(file, problems)
-        data = None if document is None else document.data
-        if document is None or not isinstance(data, dict):
-            continue
+    for document in documents(paths, ("risk", "matrix"), problems):
         reader = Reader(document, problems)
-        if "risk" in data:
+        if "risk" in document.data:
             rule = _rule(reader, harms, checks or {})
             if rule is not None:
                 if rule.id in rules:
                     reader.problem(("risk",), f"the risk rule {rule.id!r} is already in {rules[rule.id].file}")
                 rules[rule.id] = rule
-        elif "matrix" in data:
+        else:
             rows = _rows(reader, tools)
     if problems:
         raise RuleErrors(problems)
     return RiskBook(tuple(rules[each] for each in sorted(rules)), rows)
-
-
-def _document(file: str, problems: list[RuleError]) -> Document | None:
-    try:
-        with open(file, encoding="utf-8-sig") as stream:
-            content = stream.read()
-        # Rules and facts are hundreds of files, of which these are few: only they are parsed.
-        if not re.search(r"^(risk|matrix):", content, re.MULTILINE):
-            return None
-        return load_yaml(content, file)
-    except RuleError as error:
-        problems.append(error)
-    except UnicodeDecodeError as error:
-        problems.append(RuleError(f"the file is not UTF-8: {error.reason}", file=file, line=1))
-    except OSError as error:
-        problems.append(RuleError(f"cannot be read: {error.strerror}", file=file))
-    return None
 
 
 def _rule(reader: Reader, harms: Collection[str], checks: Mapping[str, str]) -> RiskRule | None:

@@ -73,13 +73,23 @@ def through(net: ForeignKeyNet, keys: Iterable[ForeignKey]) -> tuple[CascadeOper
     return cascades(net, events, first=frozenset(key.identity for key in listed))
 
 
+class _Way(NamedTuple):
+    """A key, with what is asked of it again and again."""
+
+    key: ForeignKey
+    identity: str
+    columns: tuple[str, ...]
+    referenced: tuple[str, ...]
+
+
 class _Closure:
     def __init__(self, net: ForeignKeyNet, first: frozenset[str] | None) -> None:
         self._net, self._first = net, first
-        self._to: dict[Name, list[ForeignKey]] = {}
+        self._to: dict[Name, list[_Way]] = {}
         for key in net.keys:
             if key.enforced:
-                self._to.setdefault(key.references, []).append(key)
+                way = _Way(key, key.identity, key.columns, key.referenced_columns)
+                self._to.setdefault(key.references, []).append(way)
         self._partitions: dict[Name, list[Name]] = {}
         for partition, parent in net.partitions.items():
             self._partitions.setdefault(parent, []).append(partition)
@@ -87,6 +97,7 @@ class _Closure:
         self._via: dict[tuple[Event, bool], tuple[str, ...]] = {}
         self._queue = deque[tuple[Event, bool]]()
         self._found: dict[tuple[str, str], CascadeOperation] = {}
+        self._printed: dict[Name, str] = {}
 
     def run(self, events: Iterable[Event]) -> Iterator[CascadeOperation]:
         starting = {each for event in events for each in self._with_children(event)}
@@ -96,9 +107,9 @@ class _Closure:
             event, first = self._queue.popleft()
             via = self._via[event, first]
             for table in self._same_rows(event.table):
-                for key in self._to.get(table, ()):
-                    if not first or self._first is None or key.identity in self._first:
-                        self._follow(key, event, via)
+                for way in self._to.get(table, ()):
+                    if not first or self._first is None or way.identity in self._first:
+                        self._follow(way, event, via)
         return iter(self._found.values())
 
     def _with_children(self, event: Event) -> Iterator[Event]:
@@ -130,11 +141,13 @@ class _Closure:
                         if each.column in of
                     ]
 
-    def _follow(self, key: ForeignKey, event: Event, via: tuple[str, ...]) -> None:
+    def _follow(self, way: _Way, event: Event, via: tuple[str, ...]) -> None:
+        key, identity, columns, referenced_columns = way
+        what: Literal["delete", "update"] = "update"
         if event.column is None:
-            action, changed = key.on_delete, key.set_columns or key.columns
-        elif event.column in key.referenced_columns:
-            action, changed = key.on_update, key.columns
+            what, action, changed = "delete", key.on_delete, key.set_columns or columns
+        elif event.column in referenced_columns:
+            action, changed = key.on_update, columns
             if action == "cascade":
                 changed = tuple([own for own, referenced in key.pairs if referenced == event.column])
         else:
@@ -144,21 +157,27 @@ class _Closure:
             result, changed = "refused", ()
         elif action == "cascade" and event.column is None:
             result, changed = "deleted", ()
-            self._happens(Event(key.table), (*via, key.identity))
+            self._happens(Event(key.table), (*via, identity))
         for column in changed:
-            self._happens(Event(key.table, column), (*via, key.identity))
-        what: Literal["delete", "update"] = "delete" if event.column is None else "update"
-        known = self._found.get((key.identity, what))
+            self._happens(Event(key.table, column), (*via, identity))
+        known = self._found.get((identity, what))
         if known is not None:
             # Another of the columns that it refers to changes.
-            changed = tuple([own for own in key.columns if own in known.columns or own in changed])
-        self._found[key.identity, what] = CascadeOperation(
-            constraint=key.identity,
-            table=str(Identity("table", (key.table.schema or "public", key.table.name))),
+            changed = tuple([own for own in columns if own in known.columns or own in changed])
+            via = known.via
+        self._found[identity, what] = CascadeOperation(
+            constraint=identity,
+            table=self._identity(key.table),
             event=what,
             action=action,
             result=result,
             columns=changed,
             rows=self._net.rows.get(key.table),
-            via=via if known is None else known.via,
+            via=via,
         )
+
+    def _identity(self, table: Name) -> str:
+        found = self._printed.get(table)
+        if found is None:
+            found = self._printed[table] = str(Identity("table", (table.schema or "public", table.name)))
+        return found

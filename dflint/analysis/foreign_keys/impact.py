@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from dflint.analysis.foreign_keys.cascades import CascadeOperation, through
-from dflint.analysis.foreign_keys.net import cycles, net_of, reaching
+from dflint.analysis.foreign_keys.net import cycles, net_of
 from dflint.catalog.identities import printed
 from dflint.model.catalog import Catalog, Table
 from dflint.model.effect import StatementEffects
@@ -17,7 +17,7 @@ from dflint.model.errors import InputError, NotFound, nearest
 from dflint.model.foreign_keys import ForeignKey, ForeignKeyNet
 from dflint.model.impact import Dependent, DependentEffect, Impact
 from dflint.model.locks import stronger
-from dflint.model.names import Name
+from dflint.model.names import Identity, Name
 
 
 class _Word(str, Enum):  # noqa: UP042  # StrEnum prints the value
@@ -155,8 +155,8 @@ class ForeignKeyImpact(Struct, frozen=True, kw_only=True):
     def locks_on_other_tables(self) -> dict[str, str]:
         """The locks on the tables at the other ends of affected keys."""
         ends = {name for each in self.affected_constraints for name in (each.key.table, each.key.references)}
-        wanted = {str(name) for name in ends - {self.change.table}}
-        return {one: mode for one, mode in self.locks.items() if one.partition(":")[2].replace('"', "") in wanted}
+        wanted = {(name.schema or "public", name.name) for name in ends - {self.change.table}}
+        return {one: mode for one, mode in self.locks.items() if Identity.parse(one).parts in wanted}
 
 
 _STANDS: Final = frozenset[DependentEffect]({"blocks", "breaks_later"})
@@ -171,7 +171,7 @@ def affected(
         NotFound: a key that may be dropped is not among them.
         InputError: several are meant.
     """
-    keys = {key.identity: key for key in (*net.keys, *net_of(catalog).keys)}
+    keys = _mentioned((impact.target, *(each.identity for each in impact.dependents)), catalog, net)
     found = {each.identity: each for each in impact.dependents if each.identity in keys}
     if impact.target in keys:
         found[impact.target] = Dependent(impact.target, "auto_dropped")
@@ -187,6 +187,15 @@ def affected(
         )
         for identity, dependent in sorted(found.items())
     )
+
+
+def _mentioned(identities: Iterable[str], catalog: Catalog, net: ForeignKeyNet) -> dict[str, ForeignKey]:
+    """The foreign keys among some identities."""
+    known = {
+        (key.table.schema or "public", key.table.name, key.name): key for key in (*net.keys, *net_of(catalog).keys)
+    }
+    wanted = [Identity.parse(each) for each in identities if each.startswith("fk:")]
+    return {str(each): known[parts] for each in wanted if (parts := each.parts) in known}
 
 
 def _is_own(key: ForeignKey, change: Change) -> bool:
@@ -230,7 +239,7 @@ def assess(
         constraints: the foreign keys among it.
         effects: of the statements that drop `dropped_first` keys, and of the change after them.
         catalog: before it; all that matters to the table.
-        net: the keys that lead to the table.
+        net: the keys that changes of the table's rows can follow.
         with_cascades: also look for `ForeignKeyImpact.cascade_operations`.
     """
     keys = {each.identity for each in constraints}
@@ -245,13 +254,12 @@ def assess(
     for each in effects:
         for identity, mode in each.locks.items():
             locks[identity] = stronger(locks[identity], mode) if identity in locks else mode
-    around = reaching(net, change.table)
     return ForeignKeyImpact(
         change=change,
         impact_level=_level(change, constraints, standing, reasons),
         affected_constraints=constraints,
-        cascade_operations=through(around, [each.key for each in constraints]) if with_cascades else (),
-        cycles=tuple(tuple(_table(name, catalog) for name in circle) for circle in cycles(around)),
+        cascade_operations=through(net, [each.key for each in constraints]) if with_cascades else (),
+        cycles=tuple(tuple(_table(name, catalog) for name in circle) for circle in cycles(net, change.table)),
         locks=dict(sorted(locks.items())),
         dependents=others,
         reasons=tuple(dict.fromkeys(reasons)),
@@ -289,7 +297,7 @@ def _level(
 
 def _table(name: Name, catalog: Catalog) -> str:
     found = catalog.relations.get(name)
-    return printed(found) if found is not None else f"table:{name}"
+    return printed(found) if found is not None else str(Identity("table", (name.schema or "public", name.name)))
 
 
 def _is_partitioned(name: Name, catalog: Catalog) -> bool:

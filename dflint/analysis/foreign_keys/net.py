@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import networkx as nx
@@ -32,7 +33,8 @@ def net_of(catalog: Catalog) -> ForeignKeyNet:
             generated[table.name] = made
         keys += _of_table(table, catalog)
     keys.sort(key=lambda key: (key.table, key.name))
-    return ForeignKeyNet(tuple(keys), rows, partitions, children, generated)
+    links = frozenset([(key.table, key.references) for key in keys])
+    return ForeignKeyNet(tuple(keys), rows, partitions, children, generated, links)
 
 
 def _of_table(table: Table, catalog: Catalog) -> list[ForeignKey]:
@@ -52,41 +54,44 @@ def _primary_key(name: Name, catalog: Catalog) -> tuple[str, ...]:
     return next((each.columns for each in constraints if each.kind == "primary_key"), ())
 
 
-def cycles(net: ForeignKeyNet) -> tuple[tuple[Name, ...], ...]:
+def cycles(net: ForeignKeyNet, table: Name) -> tuple[tuple[Name, ...], ...]:
     """The sets of tables of which each refers to every other, directly or through others, and tables to themselves.
+
+    Args:
+        net: the foreign keys.
+        table: only circles count from which keys lead to this table or its children, directly or through others.
 
     A partition counts as the table that it is a part of.
     """
-    graph: Any = nx.DiGraph()
-    graph.add_edges_from((root(key.table, net), root(key.references, net)) for key in net.keys)
+    links = {(_root(one, net), _root(other, net)) for one, other in net.links}
+    near = _leading_to(table, net, links)
+    graph: Any = nx.DiGraph([(one, other) for one, other in links if one in near and other in near])
     found = [
         tuple(sorted(component))
         for component in nx.strongly_connected_components(graph)
-        if len(component) > 1 or any(graph.has_edge(table, table) for table in component)
+        if len(component) > 1 or any(graph.has_edge(each, each) for each in component)
     ]
     return tuple(sorted(found))
 
 
-def root(table: Name, net: ForeignKeyNet) -> Name:
+def _root(table: Name, net: ForeignKeyNet) -> Name:
     """The partitioned table that a partition is in the end a part of; of others the table itself."""
     while table in net.partitions:
         table = net.partitions[table]
     return table
 
 
-def reaching(net: ForeignKeyNet, table: Name) -> ForeignKeyNet:
-    """The part of a net that leads to a table and its children, directly or through others; and its own keys."""
-    graph: Any = nx.DiGraph()
+def _leading_to(table: Name, net: ForeignKeyNet, links: Iterable[tuple[Name, Name]]) -> set[Name]:
+    leading: dict[Name, set[Name]] = {}
+    for one, other in links:
+        leading.setdefault(other, set()).add(one)
     starting = [table]
     for each in starting:
         starting.extend(net.children.get(each, ()))
-    near = {root(each, net) for each in starting}
-    graph.add_nodes_from(near)
-    graph.add_edges_from((root(key.references, net), root(key.table, net)) for key in net.keys)
-    pending = sorted(near)
+    near = {_root(each, net) for each in starting}
+    pending = list(near)
     for each in pending:
-        new = [further for further in graph.successors(each) if further not in near]
-        near.update(new)
+        new = leading.get(each, set()) - near
+        near |= new
         pending += new
-    keys = tuple([key for key in net.keys if root(key.references, net) in near or key.table == table])
-    return ForeignKeyNet(keys, net.rows, net.partitions, net.children, net.generated)
+    return near

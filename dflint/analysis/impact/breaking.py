@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 from dflint.analysis.graph import Graph
+from dflint.analysis.impact.calls import fitting
 from dflint.analysis.impact.found import Dependents
 from dflint.analysis.texts import Body, Texts, evidence
 from dflint.catalog.identities import printed
@@ -17,7 +18,7 @@ _RELATIONS = frozenset({"table", "foreign_table", "view", "materialized_view", "
 _ROUTINES = frozenset({"function", "procedure", "aggregate"})
 _TYPES = frozenset({"type", "domain"})
 #: What fails as a whole when it fails, and whoever uses it with it.
-_PASSING = _ROUTINES | {"view", "materialized_view"}
+_PASSING = _ROUTINES | {"view"}
 
 
 def break_texts(found: Dependents, gone: frozenset[str], catalog: Catalog, texts: Texts) -> None:
@@ -43,7 +44,7 @@ def note_dynamic(found: Dependents, body: Body) -> None:
         found.add(body.identity, "unknown", (), places)
 
 
-def break_callers(found: Dependents, graph: Graph, texts: Texts, gone: frozenset[str]) -> None:
+def break_callers(found: Dependents, graph: Graph, texts: Texts, gone: frozenset[str], catalog: Catalog) -> None:
     """Note what uses a broken routine: it fails when it is used, and so does what uses that."""
     pending = [each.identity for each in found.listed() if each.effect == "breaks_later"]
     via: dict[str, tuple[str, ...]] = dict.fromkeys(pending, ())
@@ -51,26 +52,51 @@ def break_callers(found: Dependents, graph: Graph, texts: Texts, gone: frozenset
         if broken.partition(":")[0] not in _PASSING:
             continue
         onward = (*via[broken], broken)
-        for dependent, evidences in _users(broken, graph, texts):
+        for dependent, evidences in _users(broken, graph):
             if dependent in gone or dependent in via:
                 continue
             via[dependent] = onward
             found.add(dependent, "breaks_later", onward, evidences)
             pending.append(dependent)
+        for body, shown in _naming(broken, texts):
+            if body.identity in gone or body.identity in via:
+                continue
+            if any(_surely_calls(each, broken, via, catalog) for each in shown):
+                via[body.identity] = onward
+                found.add(body.identity, "breaks_later", onward, tuple(map(evidence, shown)))
+                pending.append(body.identity)
+            else:
+                found.add(body.identity, "unknown", onward, tuple(map(evidence, shown)))
 
 
-def _users(broken: str, graph: Graph, texts: Texts) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
+def _users(broken: str, graph: Graph) -> Iterator[tuple[str, tuple[Evidence, ...]]]:
     for dependent, link in graph.dependents(broken):
         yield dependent, link.evidence
     for column in graph.columns(broken):
         for dependent, link in graph.dependents(column):
             yield dependent, link.evidence
-    schema, name = Identity.parse(broken).parts[:2]
-    bare = name.partition("(")[0]
+
+
+def _naming(broken: str, texts: Texts) -> Iterator[tuple[Body, list[Reference]]]:
+    """The routines whose bodies name something broken."""
+    kind, (schema, name, *_) = Identity.parse(broken)
+    bare = name.partition("(")[0] if kind in _ROUTINES else name
     for body in texts.naming(frozenset({bare})):
-        shown = [each for each in body.references.references if each.name == bare and each.schema in (schema, None)]
+        shown = [
+            each
+            for each in body.references.references
+            if each.name == bare and each.schema == schema and (each.kind == "function") == (kind in _ROUTINES)
+        ]
         if shown and body.identity != broken:
-            yield body.identity, tuple(map(evidence, shown))
+            yield body, shown
+
+
+def _surely_calls(reference: Reference, broken: str, via: Collection[str], catalog: Catalog) -> bool:
+    """Whether what a place calls is broken for certain: every function that it may mean."""
+    if reference.kind != "function":
+        return True
+    possible = [printed(each) for each in fitting(reference, catalog)]
+    return broken in possible and all(each in via for each in possible)
 
 
 class _Missing:

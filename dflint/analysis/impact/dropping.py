@@ -33,7 +33,7 @@ def drop(operation: Operation, target: Target, catalog: Catalog, graph: Graph, t
             if "r" in link.needs and dependent not in gone.reached:
                 found.add(dependent, "breaks_later", () if identity == target.identity else (identity,), link.evidence)
     break_texts(found, frozenset(gone.reached), catalog, texts)
-    break_callers(found, graph, texts, frozenset(gone.reached))
+    break_callers(found, graph, texts, frozenset(gone.reached), catalog)
     return found, gone.refused
 
 

@@ -7,7 +7,8 @@ from typing import Final
 from dflint.analysis.graph import Graph
 from dflint.analysis.impact.dropping import drop
 from dflint.analysis.impact.found import Dependents
-from dflint.analysis.impact.keeping import drop_default, drop_not_null, rename, retype, set_schema
+from dflint.analysis.impact.keeping import drop_default, drop_not_null, retype
+from dflint.analysis.impact.renaming import rename
 from dflint.analysis.targets import Target, target_of
 from dflint.analysis.texts import Texts
 from dflint.facts.type_names import spell
@@ -15,7 +16,7 @@ from dflint.model.catalog import Catalog
 from dflint.model.errors import InputError
 from dflint.model.impact import Impact
 from dflint.model.operations.base import Operation
-from dflint.model.operations.objects import DropObject, RenameColumn, RenameObject, SetObjectSchema
+from dflint.model.operations.objects import DropObject, RenameColumn, RenameConstraint, RenameObject, SetObjectSchema
 from dflint.model.operations.tables import AlterColumnType
 
 #: The sub-command for each kind of operation; what drops an object is called after it.
@@ -38,6 +39,25 @@ COMMANDS: Final = {
     "drop_not_null": "drop-not-null",
     "alter_column_type": "alter-type",
     "rename_column": "rename-column",
+    "rename_constraint": "rename-constraint",
+}
+
+#: Kinds of objects whose sub-commands are called after another kind.
+_RENAMED: Final = {
+    "foreign_table": "table",
+    "materialized_view": "view",
+    "domain": "type",
+    "procedure": "function",
+    "aggregate": "function",
+    "routine": "function",
+}
+_MOVED: Final = {
+    "function": "function",
+    "procedure": "function",
+    "aggregate": "function",
+    "routine": "function",
+    "type": "type",
+    "domain": "type",
 }
 
 
@@ -83,10 +103,8 @@ def _analysed(
 ) -> tuple[Dependents, bool]:
     if isinstance(operation, DropObject) or operation.kind in ("drop_column", "drop_constraint"):
         return drop(operation, target, catalog, graph, texts)
-    if isinstance(operation, RenameObject | RenameColumn):
-        return rename(target, catalog, graph, texts, path), False
-    if isinstance(operation, SetObjectSchema):
-        return set_schema(target, operation.schema, catalog, graph, texts, path), False
+    if isinstance(operation, RenameObject | RenameColumn | RenameConstraint | SetObjectSchema):
+        return rename(operation, target, catalog, graph, texts, path), False
     if isinstance(operation, AlterColumnType):
         return retype(target, catalog, graph, texts)
     if operation.kind == "drop_column_default":
@@ -99,13 +117,14 @@ def _analysed(
 def command_of(operation: Operation) -> str:
     """The sub-command that an operation is."""
     if isinstance(operation, RenameObject):
-        return f"rename-{operation.object_kind.replace('_', '-')}"
+        return f"rename-{_RENAMED.get(operation.object_kind, operation.object_kind)}"
     if isinstance(operation, SetObjectSchema):
-        return "set-schema"
+        kind = _MOVED.get(operation.object_kind)
+        return f"set-{kind}-schema" if kind else "set-schema"
     return COMMANDS[operation.kind]
 
 
 def _new_name(operation: Operation) -> str | None:
-    if isinstance(operation, RenameObject | RenameColumn):
+    if isinstance(operation, RenameObject | RenameColumn | RenameConstraint):
         return operation.new_name
     return operation.schema if isinstance(operation, SetObjectSchema) else None

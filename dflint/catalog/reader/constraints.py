@@ -88,12 +88,12 @@ async def read_constraints(session: ReaderSession, oids: list[int], places: list
         enforced=since(version, 18, "c.conenforced", "true"),
         period=since(version, 18, "c.conperiod", "false"),
     )
-    not_nulls: list[Row] = []
-    if version >= 18:
-        not_nulls = await fetch_by_oids(session, "NOT NULL constraints", _NOT_NULLS, oids)
-    others = await fetch_by_oids(session, "constraints", query, oids)
     of_domains = _DOMAIN_CONSTRAINTS.format(within=within("oid", places))
-    domains = await fetch_by_range(session, "constraints of domains", of_domains, places)
+    not_nulls, others, domains = await session.together(
+        fetch_by_oids(session, "NOT NULL constraints", _NOT_NULLS, oids if version >= 18 else []),
+        fetch_by_oids(session, "constraints", query, oids),
+        fetch_by_range(session, "constraints of domains", of_domains, places),
+    )
     operators: list[Row] = []
     if any(row[3] == "x" for row in others):
         operators = await session.fetch_or_note("operators of exclusion constraints", _EXCLUSION_OPERATORS)

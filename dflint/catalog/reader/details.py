@@ -95,25 +95,30 @@ class DetailRows(NamedTuple):
 async def read_details(session: ReaderSession, places: list[int]) -> DetailRows:
     """The rows of all user objects."""
     of_objects = _COMMENTS.format(within=within("objoid", places))
-    comments = await fetch_by_range(session, "comments", of_objects, places)
-    labels = await session.fetch_or_note("security labels", _LABELS, (str(FIRST_USER_OID),))
-    schemas = await session.fetch_or_note("owners of schemas", _SCHEMAS)
     needs = _DEPENDENCIES.format(within=within("objid", places), **_CATALOGS)
-    dependencies = await fetch_by_range(session, "dependencies", needs, places)
+    comments, labels, schemas, dependencies, managed = await session.together(
+        fetch_by_range(session, "comments", of_objects, places),
+        session.fetch_or_note("security labels", _LABELS, (str(FIRST_USER_OID),)),
+        session.fetch_or_note("owners of schemas", _SCHEMAS),
+        fetch_by_range(session, "dependencies", needs, places),
+        read_managed(session),
+    )
     defaults = sorted({row[1] for row in dependencies if row[0] == of.PG_ATTRDEF})
     rules = sorted({row[1] for row in dependencies if row[0] == of.PG_REWRITE})
-    parts = await fetch_by_oids(session, "defaults", _DEFAULTS, defaults)
-    parts += await fetch_by_oids(session, "rules", _RULES, rules)
     wanted = sorted({row[4] for row in dependencies if row[3] == PG_TYPE})
-    elements = await fetch_by_oids(session, "array types", _ELEMENTS, wanted)
+    of_defaults, of_rules, elements = await session.together(
+        fetch_by_oids(session, "defaults", _DEFAULTS, defaults),
+        fetch_by_oids(session, "rules", _RULES, rules),
+        fetch_by_oids(session, "array types", _ELEMENTS, wanted),
+    )
     return DetailRows(
         comments,
         labels,
         schemas,
-        parts,
+        of_defaults + of_rules,
         dependencies,
         {oid: (element, relation) for oid, element, relation in elements},
-        await read_managed(session),
+        managed,
     )
 
 

@@ -65,26 +65,46 @@ async def read_rows(session: ReaderSession, texts: Texts, schemas: Collection[st
     relations = rows.relations = await read_relations(session, names, places)
     table_oids, view_oids = relations.of_kind(TABLE_KINDS), relations.of_kind(VIEW_KINDS)
     with_columns = sorted([*table_oids, *view_oids, *relations.of_kind(frozenset("c"))])
-    rows.columns = await columns.read_columns(session, with_columns)
-    rows.indexes = await indexes.read_indexes(session, relations.of_kind(INDEX_KINDS), table_oids)
-    rows.constraints = await constraints.read_constraints(session, table_oids, places)
-    rows.attached = await triggers.read_attached(session, table_oids, view_oids)
-    rows.tables = await tables.read_tables(session, relations)
-    rows.views = await views.read_views(session, view_oids)
-    rows.sequences = await views.read_sequences(session, relations.of_kind(frozenset("S")))
-    rows.types = await types.read_types(session, names, places)
-    rows.routines = await routines.read_routines(session, names, places)
     few = isinstance(places, Chosen) and not places.others
-    rows.others = OtherRows([]) if few else await read_others(session, names)
-    rows.extensions = await read_extensions(session, names)
-    rows.published = await read_publications(session)
-    rows.details = await read_details(session, places)
+    (
+        rows.columns,
+        rows.indexes,
+        rows.constraints,
+        rows.attached,
+        rows.tables,
+        rows.views,
+        rows.sequences,
+        rows.types,
+        rows.routines,
+        rows.others,
+        rows.extensions,
+        rows.published,
+        rows.details,
+    ) = await session.together(
+        columns.read_columns(session, with_columns),
+        indexes.read_indexes(session, relations.of_kind(INDEX_KINDS), table_oids),
+        constraints.read_constraints(session, table_oids, places),
+        triggers.read_attached(session, table_oids, view_oids),
+        tables.read_tables(session, relations),
+        views.read_views(session, view_oids),
+        views.read_sequences(session, relations.of_kind(frozenset("S"))),
+        types.read_types(session, names, places),
+        routines.read_routines(session, names, places),
+        _no_others() if few else read_others(session, names),
+        read_extensions(session, names),
+        read_publications(session),
+        read_details(session, places),
+    )
     rows.type_names = TypeNames()
     keys = {(row[3], row[4]) for row in rows.columns.plain}
     keys.update(rows.types.keys(), rows.routines.keys(), rows.others.keys(), views.SEQUENCE_TYPES)
     await rows.type_names.learn(session, keys, texts)
     rows.deparsed = await deparse.deparse(session, _groups(rows, view_oids))
     return rows
+
+
+async def _no_others() -> OtherRows:
+    return OtherRows([])
 
 
 def _groups(rows: Rows, view_oids: Sequence[int]) -> list[deparse.Group]:

@@ -82,9 +82,11 @@ class IndexRows:
 async def read_indexes(session: ReaderSession, indexes: list[int], tables: list[int]) -> IndexRows:
     """The indexes with these OIDs, on tables with these OIDs."""
     query = _INDEXES.format(nulls_not_distinct=since(session.version, 15, "i.indnullsnotdistinct", "false"))
-    rows = await fetch_by_oids(session, "indexes", query, indexes)
-    options = await fetch_by_oids(session, "options of operator classes", _OPTIONS, indexes)
-    constraints = await fetch_by_oids(session, "constraints", _CONSTRAINTS, tables)
+    rows, options, constraints = await session.together(
+        fetch_by_oids(session, "indexes", query, indexes),
+        fetch_by_oids(session, "options of operator classes", _OPTIONS, indexes),
+        fetch_by_oids(session, "constraints", _CONSTRAINTS, tables),
+    )
     collated = sorted({row[1] for row in rows if row[11].strip("0 ")})
     collations = await fetch_by_oids(session, "collations of columns", _COLLATIONS, collated)
     return IndexRows(rows, options, constraints, collations)

@@ -87,17 +87,24 @@ def own_schemas(schemas: Iterable[str]) -> list[str]:
 async def read_names(session: ReaderSession, wanted: Collection[str] | None) -> Names:
     """The names that every database has few of."""
     names = Names(wanted)
-    names.schemas = dict(await session.fetch(_SCHEMAS))
-    names.roles = dict(await session.fetch_or_note("the names of roles", _ROLES))
+    note = session.fetch_or_note
+    schemas, roles, methods, tablespaces, collations, classes, members = await session.together(
+        session.fetch(_SCHEMAS),
+        note("the names of roles", _ROLES),
+        note("access methods", _METHODS),
+        note("tablespaces", _TABLESPACES),
+        note("collations", _COLLATIONS),
+        note("operator classes", _OPERATOR_CLASSES),
+        note("members of extensions", _MEMBERS),
+    )
+    names.schemas, names.roles, names.tablespaces = dict(schemas), dict(roles), dict(tablespaces)
     # Interned, "btree" is the very default of the model, which a snapshot file leaves out at once, see `canonical`.
-    methods = await session.fetch_or_note("access methods", _METHODS)
     names.methods = {oid: sys.intern(name) for oid, name in methods}
-    names.tablespaces = dict(await session.fetch_or_note("tablespaces", _TABLESPACES))
-    for oid, schema, name in await session.fetch_or_note("collations", _COLLATIONS):
+    for oid, schema, name in collations:
         names.collations[oid] = names.name(schema, name)
-    for oid, schema, name, default in await session.fetch_or_note("operator classes", _OPERATOR_CLASSES):
+    for oid, schema, name, default in classes:
         if not default:
             names.operator_classes[oid] = names.name(schema, name)
-    for catalog, oid, extension in await session.fetch_or_note("members of extensions", _MEMBERS):
+    for catalog, oid, extension in members:
         names.members[catalog, oid] = extension
     return names

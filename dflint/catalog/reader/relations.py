@@ -99,6 +99,25 @@ NO_TOAST: Final = (0, None)
 async def read_relations(session: ReaderSession, names: Names, places: list[int]) -> Relations:
     """The relations of the wanted schemas; their names are noted in ``names``."""
     found = Relations()
+    pending = since(session.version, 14, "inhdetachpending", "false")
+    inherits = _INHERITS.format(pending=pending, within=within("inhrelid", places))
+    _, toast, parents, ((found.block_size,),) = await session.together(
+        _read_rows(session, names, places, found),
+        fetch_by_range(session, "toast tables", _TOAST.format(within=within("oid", places)), places),
+        fetch_by_range(session, "parents of tables", inherits, places),
+        session.fetch(_BLOCK_SIZE),
+    )
+    found.toast = {oid: (pages, options) for oid, pages, options in toast}
+    for child, parent, detaching in parents:
+        if child in found.rows and parent in found.rows:
+            found.parents.setdefault(child, []).append(parent)
+            found.children.setdefault(parent, []).append(child)
+            if detaching:
+                found.detach_pending.add(child)
+    return found
+
+
+async def _read_rows(session: ReaderSession, names: Names, places: list[int], found: Relations) -> None:
     schemas = oid_array(names.schema_oids())
     query = _RELATIONS.format(within=within("c.oid", places))
     for limits in ranges(places):
@@ -106,18 +125,6 @@ async def read_relations(session: ReaderSession, names: Names, places: list[int]
             relation = RelationRow(*row)
             found.rows[relation.oid] = relation
             names.relations[relation.oid] = names.name(relation.schema, relation.name)
-    toast = await fetch_by_range(session, "toast tables", _TOAST.format(within=within("oid", places)), places)
-    found.toast = {oid: (pages, options) for oid, pages, options in toast}
-    pending = since(session.version, 14, "inhdetachpending", "false")
-    inherits = _INHERITS.format(pending=pending, within=within("inhrelid", places))
-    for child, parent, detaching in await fetch_by_range(session, "parents of tables", inherits, places):
-        if child in found.rows and parent in found.rows:
-            found.parents.setdefault(child, []).append(parent)
-            found.children.setdefault(parent, []).append(child)
-            if detaching:
-                found.detach_pending.add(child)
-    ((found.block_size,),) = await session.fetch(_BLOCK_SIZE)
-    return found
 
 
 def pairs(options: Iterable[str] | None) -> tuple[tuple[str, str | None], ...]:

@@ -84,9 +84,15 @@ _RELATIONS: Final = SQL(
 _TYPES: Final = SQL(
     """
     SELECT oid FROM pg_catalog.pg_type WHERE oid >= 16384 AND typtype IN ('b', 'd', 'e', 'r', 'p') AND typelem = 0
-    UNION ALL SELECT typrelid FROM pg_catalog.pg_type t JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
-              WHERE t.oid >= 16384 AND c.relkind = 'c'
-    UNION ALL SELECT oid FROM pg_catalog.pg_constraint WHERE contypid <> 0 AND oid >= 16384
+    UNION ALL SELECT oid FROM pg_catalog.pg_class WHERE oid >= 16384 AND relkind = 'c'
+    UNION ALL SELECT oid FROM pg_catalog.pg_constraint WHERE contypid > 0
+    """
+)
+#: Relations and types of some names, in any schema: what is to get such a name may not get it.
+_NAMESAKES: Final = SQL(
+    """
+    SELECT oid FROM pg_catalog.pg_class WHERE relname = ANY (%(names)s) AND oid >= 16384
+    UNION ALL SELECT oid FROM pg_catalog.pg_type WHERE typname = ANY (%(names)s) AND oid >= 16384
     """
 )
 #: Catalogs whose rows are found without asking for every kind of object there is: pg_class, pg_type, pg_proc,
@@ -110,7 +116,11 @@ async def around(session: ReaderSession, table: int, words: Collection[str]) -> 
     Raises:
         psycopg.Error: they cannot be read.
     """
-    found = await _needing(session, PG_CLASS, [table])
+    found, types, namesakes = await session.together(
+        _needing(session, PG_CLASS, [table]),
+        session.fetch(_TYPES),
+        session.fetch(_NAMESAKES, {"names": list(words)}),
+    )
     relations = _of(found, PG_CLASS)
     names = {"relations": oid_array([table, *relations]), "routines": oid_array(_of(found, PG_PROC))}
     all_words = {name.lower() for (name,) in await session.fetch(_WORDS, names)} | {word.lower() for word in words}
@@ -122,7 +132,7 @@ async def around(session: ReaderSession, table: int, words: Collection[str]) -> 
     parts = [oid for catalog, oid in found if catalog != PG_CLASS]
     parameters = {"table": table, "relations": oid_array(relations), "parts": oid_array(parts)}
     chosen = {oid for (oid,) in await session.fetch(_RELATIONS, parameters)}
-    chosen.update(oid for (oid,) in await session.fetch(_TYPES))
+    chosen.update(oid for (oid,) in (*types, *namesakes))
     chosen.update(oid for _, oid in found)
     return Chosen(sorted(chosen), others=not {catalog for catalog, _ in found} <= _USUAL)
 

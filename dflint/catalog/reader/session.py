@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -99,6 +99,14 @@ class ReaderSession:
             await self._roll_back()
             raise
 
+    async def together(self, *readings: Coroutine[Any, Any, Any]) -> list[Any]:
+        """What some readings give that need nothing of each other; here one after the other."""
+        try:
+            return [await reading for reading in readings]
+        finally:
+            for reading in readings:
+                reading.close()
+
     async def _roll_back(self) -> None:
         connection = self.connection
         if not connection.closed and connection.info.transaction_status != TransactionStatus.IDLE:
@@ -124,6 +132,79 @@ class ReaderSession:
             self.incomplete.append(sentence)
 
 
+class JointSession(ReaderSession):
+    """A session for readings that take moments: what is asked at the same time goes to the server in one go.
+
+    Then the way there and back is paid for once. What is asked with limits of its own, goes alone.
+    """
+
+    def __init__(self, connection: psycopg.AsyncConnection[Any], timeout_ms: int, lock_ms: int) -> None:
+        super().__init__(connection, timeout_ms, lock_ms)
+        self._asked: list[_Asked] = []
+        self._one_at_a_time = asyncio.Lock()
+
+    async def together(self, *readings: Coroutine[Any, Any, Any]) -> list[Any]:
+        """What some readings give that need nothing of each other; here at the same time."""
+        tasks = [asyncio.ensure_future(reading) for reading in readings]
+        try:
+            return await asyncio.gather(*tasks)
+        except BaseException:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            raise
+
+    async def fetch(
+        self,
+        query: Statement,
+        parameters: Parameters = (),
+        *,
+        timeout_ms: int | None = None,
+        lock_ms: int | None = None,
+    ) -> list[Row]:
+        """As that of any session; one query alone does not fail because others do."""
+        if timeout_ms or lock_ms:
+            async with self._one_at_a_time:
+                return await super().fetch(query, parameters, timeout_ms=timeout_ms, lock_ms=lock_ms)
+        own = _Asked(query, parameters)
+        self._asked.append(own)
+        # Who is about to ask, asks now.
+        await asyncio.sleep(0)
+        async with self._one_at_a_time:
+            if own.rows is None:
+                asked, self._asked = self._asked, []
+                await self._answer(asked)
+            if own.rows is None:
+                return await super().fetch(query, parameters)
+        return own.rows
+
+    async def _answer(self, asked: Sequence[_Asked]) -> None:
+        """Fetch the rows of several queries in one transaction; where one fails, of none."""
+        connection = self.connection
+        cursors = [connection.cursor(binary=True) for _ in asked]
+        try:
+            async with connection.pipeline():
+                control = connection.cursor()
+                await control.execute(_BEGIN)
+                await control.execute(_SETTINGS, (str(self.timeout_ms), str(self.lock_ms)), prepare=False)
+                for cursor, each in zip(cursors, asked, strict=True):
+                    await cursor.execute(each.query, each.parameters, prepare=False)
+                await control.execute(_COMMIT)
+            for cursor, each in zip(cursors, asked, strict=True):
+                each.rows = await cursor.fetchall()
+        except psycopg.Error:
+            await self._roll_back()
+        except asyncio.CancelledError:
+            await self._roll_back()
+            raise
+
+
+class _Asked:
+    def __init__(self, query: Statement, parameters: Parameters) -> None:
+        self.query, self.parameters = query, parameters
+        self.rows: list[Row] | None = None
+
+
 def oid_array(oids: Iterable[int]) -> str:
     """A list of OIDs as the text of an array: much quicker than one made from numbers."""
     return "{" + ",".join(map(str, oids)) + "}"
@@ -141,9 +222,11 @@ def since(version: int, major: int, column: str, otherwise: str) -> Composable:
 
 @asynccontextmanager
 async def reader_session(
-    connection: psycopg.AsyncConnection[Any], *, timeout_ms: int, lock_ms: int
+    connection: psycopg.AsyncConnection[Any], *, timeout_ms: int, lock_ms: int, joint: bool = False
 ) -> AsyncIterator[ReaderSession]:
     """A session on ``connection``, which must be outside a transaction, and is given back as it was.
+
+    ``joint``: a `JointSession`.
 
     Raises:
         InputError: the connection is in a transaction, or the server is too old.
@@ -156,7 +239,7 @@ async def reader_session(
     if not autocommit:
         await connection.set_autocommit(True)
     try:
-        yield ReaderSession(connection, timeout_ms, lock_ms)
+        yield (JointSession if joint else ReaderSession)(connection, timeout_ms, lock_ms)
     finally:
         if not autocommit and not connection.closed:
             await connection.set_autocommit(False)

@@ -67,9 +67,11 @@ async def read_tables(session: ReaderSession, relations: Relations) -> TableRows
     of_kind = relations.of_kind
     types = sorted({row.of_type for row in relations.rows.values() if row.of_type})
     return TableRows(
-        await fetch_by_oids(session, "partition keys", _PARTITIONED, of_kind(frozenset("p"))),
-        await fetch_by_oids(session, "foreign tables", _FOREIGN, of_kind(frozenset("f"))),
-        await fetch_by_oids(session, "types of typed tables", _TYPED, types),
+        *await session.together(
+            fetch_by_oids(session, "partition keys", _PARTITIONED, of_kind(frozenset("p"))),
+            fetch_by_oids(session, "foreign tables", _FOREIGN, of_kind(frozenset("f"))),
+            fetch_by_oids(session, "types of typed tables", _TYPED, types),
+        )
     )
 
 

@@ -86,9 +86,11 @@ async def read_attached(session: ReaderSession, tables: list[int], views: list[i
     """What is attached to these tables and views."""
     relations = sorted([*tables, *views])
     return AttachedRows(
-        await fetch_by_oids(session, "triggers", _TRIGGERS, relations),
-        await fetch_by_oids(session, "rules", _RULES, relations),
-        await fetch_by_oids(session, "policies", _POLICIES, tables),
+        *await session.together(
+            fetch_by_oids(session, "triggers", _TRIGGERS, relations),
+            fetch_by_oids(session, "rules", _RULES, relations),
+            fetch_by_oids(session, "policies", _POLICIES, tables),
+        )
     )
 
 

@@ -82,8 +82,10 @@ class SequenceRows:
 async def read_sequences(session: ReaderSession, sequences: list[int]) -> SequenceRows:
     """The rows of the sequences with these OIDs."""
     return SequenceRows(
-        await fetch_by_oids(session, "sequences", _SEQUENCES, sequences),
-        await fetch_by_oids(session, "owners of sequences", _OWNERS, sequences),
+        *await session.together(
+            fetch_by_oids(session, "sequences", _SEQUENCES, sequences),
+            fetch_by_oids(session, "owners of sequences", _OWNERS, sequences),
+        )
     )
 
 

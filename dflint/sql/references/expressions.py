@@ -263,7 +263,9 @@ class Expressions:
             return
         name, overloads = found
         token = self.fragment.name(node.get("location", 0), parts[-1], len(parts) - 1)
-        self.found.add(token, "function", name, certainty="certain" if len(overloads) == 1 else "likely")
+        arguments = None if node.get("func_variadic") else len(node.get("args", ()))
+        certainty: Certainty = "certain" if len(overloads) == 1 else "likely"
+        self.found.add(token, "function", name, certainty=certainty, arguments=arguments)
 
     def _sequence(self, node: Node, name: str) -> None:
         if name not in SEQUENCE_FUNCTIONS or not node.get("args"):

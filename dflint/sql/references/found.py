@@ -36,12 +36,23 @@ class Found:
         form: Form = "name",
         certainty: Certainty = "certain",
         writes: bool = False,
+        arguments: int | None = None,
     ) -> None:
         """Note a reference at a token; None says that the name does not stand where the parse tree has it."""
         if token is None:
             self.doubt(f"the place of {column or name.name} was not found in the text")
             return
-        self.at(token.start, token.end, kind, name, column, form=form, certainty=certainty, writes=writes)
+        self.at(
+            token.start,
+            token.end,
+            kind,
+            name,
+            column,
+            form=form,
+            certainty=certainty,
+            writes=writes,
+            arguments=arguments,
+        )
 
     def at(
         self,
@@ -54,6 +65,7 @@ class Found:
         form: Form = "name",
         certainty: Certainty = "certain",
         writes: bool = False,
+        arguments: int | None = None,
     ) -> None:
         """Note a reference between two byte offsets."""
         start = self.text.code_point(first)
@@ -72,6 +84,7 @@ class Found:
                 form,
                 certainty,
                 writes,
+                arguments,
             ),
         )
 

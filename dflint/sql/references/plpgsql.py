@@ -256,6 +256,7 @@ class PlpgsqlBody:
                 form=reference.form,
                 certainty=reference.certainty,
                 writes=reference.writes,
+                arguments=reference.arguments,
             )
         if held.problem is not None:
             self.found.doubt(held.problem)

@@ -225,6 +225,12 @@ class Queries(FromClause):
     def _conflict(self, node: Node, table: Source, inner: Scope) -> None:
         target = node.get("infer", {})
         at = self.fragment.index(target.get("location", 0))
+        if "conname" in target and table.relation is not None:
+            # ON CONSTRAINT name: the place is that of ON.
+            while at < len(self.fragment.places) and self.fragment.word(at) != target["conname"]:
+                at += 1
+            token = self.fragment.token(at) if at < len(self.fragment.places) else None
+            self.found.add(token, "constraint", table.relation, target["conname"])
         for wrapped in target.get("indexElems", ()):
             element = wrapped["IndexElem"]
             self.walk(element.get("expr", {}), inner)

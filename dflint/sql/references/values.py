@@ -6,7 +6,7 @@ from typing import Literal
 
 from msgspec import Struct
 
-Kind = Literal["relation", "column", "function", "type", "sequence"]
+Kind = Literal["relation", "column", "function", "type", "sequence", "constraint"]
 Certainty = Literal["certain", "likely", "possible"]
 #: How the text names the object: ``name`` and ``string`` (a name inside a string constant that PostgreSQL reads as one)
 #: hold the name itself, so that a rename edits them; ``alias`` calls it otherwise; the rest follow from something else.
@@ -19,9 +19,10 @@ class Reference(Struct, frozen=True, order=True):
     Attributes:
         start, end: offsets of the last part of the name (``email`` in ``u.email``), in code points of the text.
         schema, name: the object; of a column, its relation. ``schema`` is None where no schema is known to hold it.
-        column: of a column.
+        column: of a column; of a constraint its own name.
         line, column_number: of ``start``, from 1.
         writes: the statement writes to it here.
+        arguments: of a function, with how many it is called; None where it is not called, or the number is not known.
     """
 
     start: int
@@ -35,6 +36,7 @@ class Reference(Struct, frozen=True, order=True):
     form: Form = "name"
     certainty: Certainty = "certain"
     writes: bool = False
+    arguments: int | None = None
 
 
 class Place(Struct, frozen=True):

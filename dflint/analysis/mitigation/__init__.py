@@ -1,0 +1,1 @@
+"""Mitigation: which measures there are against the harm that an assessment found."""

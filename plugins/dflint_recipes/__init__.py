@@ -1,0 +1,26 @@
+"""dflint's own builders of recipes, offered through the same door as a stranger's. Importing this loads none of them.
+
+One table for each subject: name -> function in the module of that name.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dflint.plugin import hookimpl
+
+_BUILDERS: Mapping[str, Mapping[str, str]] = {
+    "keys": {
+        "add-primary-key": "add_primary_key",
+    },
+}
+
+
+@hookimpl
+def dflint_recipes() -> Mapping[str, str]:
+    """Name -> reference."""
+    return {
+        name: f"dflint_recipes.{module}:{function}"
+        for module, functions in _BUILDERS.items()
+        for name, function in functions.items()
+    }

@@ -1,0 +1,257 @@
+"""Proofs of recipes on a server: beside writers, against the naive statement."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any, Self
+
+import psycopg
+from msgspec import Struct
+
+from dflint.app.effects import known_facts
+from dflint.app.safe_plan import SafePlan, safe_plan_sql
+from dflint.app.snapshot import differences, read_live
+from dflint.catalog.definitions import read_definitions
+from dflint.guard.executor import execute
+from dflint.guard.options import Options, Outcome
+from dflint.guard.progress import Silent
+from dflint.guard.resume import resume
+from dflint.guard.undoing import undo
+from dflint.history.fold import Fold
+from dflint.model.catalog import Catalog
+from dflint.model.locks import MODES, blocks_reads, blocks_writes
+from dflint.model.migration import Runner, Section, Span
+from dflint.planning.statements import names_in, operations_of, parser
+from dflint.postgres.source import ConnectionSource
+
+ROWS = 200_000
+
+
+def catalog_after(sql: str, version: int) -> Catalog:
+    """What statements make in an empty database."""
+    fold = Fold(
+        runner=Runner("psql"), version=version, knowledge=known_facts(), catalog=Catalog(basis="replay", closed=True)
+    )
+    text = sql.encode()
+    sections = [Section("up", Span(0, len(text)))]
+    for _ in fold.file(text, sections, parser().parse(text, sections)):
+        pass
+    fold.begin_change()
+    return fold.catalog
+
+
+class Held(Struct):
+    """How long locks were held that stop others: the longest stretch without a moment between, in seconds."""
+
+    reads: float = 0.0
+    writes: float = 0.0
+
+
+class LockSampler:
+    """Looks every other millisecond which locks others hold on a table."""
+
+    def __init__(self, dsn: str, table: str) -> None:
+        self.held = Held()
+        self._dsn = dsn
+        self._table = table
+        self._end = threading.Event()
+        self._thread = threading.Thread(target=self._look)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end.set()
+        self._thread.join()
+
+    def _look(self) -> None:
+        query = (
+            b"SELECT mode FROM pg_locks WHERE granted AND locktype = 'relation' AND relation = $1::oid "
+            b"AND pid <> pg_backend_pid()"
+        )
+        since: dict[str, float] = {}
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            row = connection.execute("SELECT %s::regclass::oid", (self._table,)).fetchone()
+            assert row is not None
+            oid = str(row[0])
+            raw = connection.pgconn
+            raw.prepare(b"look", query)
+            while not self._end.is_set():
+                found = raw.exec_prepared(b"look", [oid.encode()])
+                now = time.monotonic()
+                modes = [_spelled((found.get_value(n, 0) or b"").decode()) for n in range(found.ntuples)]
+                for kind, stops in (("reads", blocks_reads), ("writes", blocks_writes)):
+                    if any(map(stops, modes)):
+                        began = since.setdefault(kind, now)
+                        setattr(self.held, kind, max(getattr(self.held, kind), now - began))
+                    else:
+                        since.pop(kind, None)
+                time.sleep(0.001)
+
+
+_SPELLED = {mode.replace(" ", "").lower() + "lock": mode for mode in MODES}
+
+
+def _spelled(mode: str) -> str:
+    return _SPELLED[mode.lower()]
+
+
+class Writers:
+    """Sessions that insert, update and read rows all the time; what was acknowledged is remembered.
+
+    Attributes:
+        failures: what any of them was refused.
+        written: values by key, as they were acknowledged last.
+    """
+
+    def __init__(self, dsn: str, table: str = "t", *, column: str = "note", threads: int = 2) -> None:
+        self.failures: list[str] = []
+        self.written: dict[int, str] = {}
+        self.longest = 0.0
+        self._dsn, self._table, self._column = dsn, table, column
+        self._end = threading.Event()
+        self._threads = [threading.Thread(target=self._write, args=(number, threads)) for number in range(threads)]
+
+    def __enter__(self) -> Self:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self._end.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _write(self, own: int, threads: int) -> None:
+        insert = f"INSERT INTO {self._table} (id, {self._column}) VALUES (%s, %s)"
+        update = f"UPDATE {self._table} SET {self._column} = %s WHERE id = %s"
+        key, turn = 1_000_000 + own, 0
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            while not self._end.is_set():
+                turn += 1
+                old = (turn * 7919 * threads + own) % (ROWS // threads) * threads + own + 1
+                began = time.monotonic()
+                try:
+                    connection.execute(insert.encode(), (key, f"new {turn}"))
+                    self.written[key] = f"new {turn}"
+                    connection.execute(update.encode(), (f"changed {turn}", old))
+                    self.written[old] = f"changed {turn}"
+                except psycopg.Error as error:
+                    self.failures.append(str(error))
+                self.longest = max(self.longest, time.monotonic() - began)
+                key += threads
+                time.sleep(0.002)
+
+    def lost(self, connection: psycopg.Connection[Any], column: str | None = None) -> list[int]:
+        """Keys whose last acknowledged value is not there."""
+        query = f"SELECT id, {column or self._column} FROM {self._table} WHERE id = ANY (%s)"
+        there = dict(connection.execute(query.encode(), (list(self.written),)).fetchall())
+        return [key for key, value in self.written.items() if there.get(key) != value]
+
+
+class Proof(Struct, kw_only=True):
+    """What was seen.
+
+    Attributes:
+        naive, safe: how long others were stopped.
+        plan: the recipe's.
+        differs: printed differences of the catalog's end from the naive statement's.
+        undone: printed differences from the start after the undo; None where nobody undid it.
+    """
+
+    naive: Held
+    safe: Held
+    plan: SafePlan
+    outcome: Outcome
+    differs: list[str]
+    undone: list[str] | None
+    failures: list[str]
+    lost: list[int]
+
+
+SCHEMA = """
+CREATE TABLE other (id bigint PRIMARY KEY);
+CREATE TABLE t (id bigint NOT NULL, n int, note text, other_id bigint);
+INSERT INTO other SELECT g FROM generate_series(1, 1000) g;
+INSERT INTO t SELECT g, g, 'row ' || g, g % 1000 + 1 FROM generate_series(1, {rows}) g;
+"""
+
+
+async def prove(
+    new_database: Callable[[], str],
+    sql: str,
+    *,
+    before: str = "",
+    schema: str = SCHEMA,
+    after: str = "",
+    undoing: bool = True,
+    rows: int = ROWS,
+    inspect: Callable[[psycopg.Connection[Any]], None] | None = None,
+) -> Proof:
+    """Run a statement as it is in one database, and by its recipe, beside writers, in another; then take it back.
+
+    Args:
+        new_database: makes one, and gives its connection string.
+        sql: the naive statement.
+        before: further statements for both.
+        schema: that makes a table t with id and note.
+        after: the name of the column that writers wrote to, where it has another afterwards.
+        undoing: take it back.
+        inspect: looks at the database after the recipe.
+    """
+    prepared = schema.format(rows=rows) + before + "; ANALYZE"
+    one, other = new_database(), new_database()
+    for dsn in (one, other):
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            connection.execute(prepared.encode())
+    with psycopg.connect(one, autocommit=True) as connection, LockSampler(one, "t") as naive:
+        connection.execute(sql.encode())
+    start = await read_live(other)
+    definitions = await _definitions(other, sql)
+    made = safe_plan_sql(sql, start, version=start.version or 0, definitions=definitions)
+    source = ConnectionSource.coerce(other)
+    with LockSampler(other, "t") as safe, Writers(other) as writers:
+        time.sleep(0.1)
+        outcome = await execute(made.plan, source, Options(again=True), Silent())
+        while outcome.exit_code == 13 and any(step.kind == "manual" for step in made.plan.steps):
+            outcome = await resume(source, None, Options(), Silent())
+        time.sleep(0.1)
+    with psycopg.connect(other, autocommit=True) as connection:
+        lost = writers.lost(connection, after or None)
+        if inspect is not None:
+            inspect(connection)
+    found = differences(await read_live(one), await read_live(other))
+    undone = None
+    if undoing:
+        back = await undo(source, outcome.run_id, Options(), Silent())
+        assert back.exit_code == 0, back.message
+        undone = _printed(differences(start, await read_live(other)))
+    return Proof(
+        naive=naive.held,
+        safe=safe.held,
+        plan=made,
+        outcome=outcome,
+        differs=_printed(found),
+        undone=undone,
+        failures=writers.failures,
+        lost=lost,
+    )
+
+
+async def _definitions(dsn: str, sql: str) -> dict[str, str]:
+    async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+        version = connection.info.server_version // 10_000
+        return await read_definitions(connection, names_in(operations_of(sql)), version=version)
+
+
+def _printed(found: list[Any]) -> list[str]:
+    return [f"{each.identity} {each.how} {','.join(each.fields)}" for each in found if not _is_ours(each.identity)]
+
+
+def _is_ours(identity: str) -> bool:
+    """The ledger's schema."""
+    return identity.partition(":")[2].split(".")[0] in ("dflint", "dflint_trash")
