@@ -18,6 +18,15 @@ _DYNAMIC = "execute"
 _COMPILED = frozenset({"c", "internal"})
 
 
+def searchable(text: str) -> str:
+    """A text in which a name is found however it is written: case and quotes aside.
+
+    What it finds has to be read; what it does not find is not there. Escapes (``U&"…"``) hide names: all of them then
+    are taken to be there.
+    """
+    return text.lower().replace('"', "").replace("'", "")
+
+
 class Body(Struct, frozen=True):
     """A routine with what its body refers to.
 
@@ -44,7 +53,7 @@ class Texts:
         self._catalog, self._parser, self._path = catalog, parser, search_path
         self._read: dict[str, BodyReferences] = {}
         self._routines: Mapping[str, tuple[Routine, str]] = {
-            printed(routine): (routine, routine.body.lower())
+            printed(routine): (routine, searchable(routine.body))
             for overloads in catalog.routines.values()
             for routine in overloads or ()
             if routine.body is not None and routine.language not in _COMPILED
@@ -52,9 +61,9 @@ class Texts:
 
     def naming(self, names: frozenset[str]) -> Iterator[Body]:
         """The routines whose bodies hold one of these names, or SQL that is put together when it runs."""
-        wanted = [name.lower() for name in names]
-        for identity, (routine, lowered) in self._routines.items():
-            if _DYNAMIC in lowered or any(name in lowered for name in wanted):
+        wanted = [searchable(name) for name in names]
+        for identity, (routine, text) in self._routines.items():
+            if _DYNAMIC in text or any(name in text for name in wanted):
                 yield Body(identity, routine, self._references(identity, routine))
 
     def again(self, routine: Routine, catalog: Catalog) -> BodyReferences:

@@ -26,7 +26,7 @@ from dflint.facts.passes import in_passes
 from dflint.facts.statement import statement_effects
 from dflint.history.fold import Fold
 from dflint.history.foresight import foresee
-from dflint.model.catalog import Catalog
+from dflint.model.catalog import Catalog, Table
 from dflint.model.context import Context
 from dflint.model.effect import StatementEffects
 from dflint.model.errors import InputError, NotFound
@@ -35,7 +35,7 @@ from dflint.model.migration import Runner, Section, Span
 from dflint.model.names import Identity, Name
 from dflint.model.plan import Plan, Step
 from dflint.model.risk import Activity, Circumstances, RiskAssessment
-from dflint.planning.statements import parser
+from dflint.planning.statements import operations_of, parser
 from dflint.plugin.manager import Plugins
 from dflint.plugin.manager import load as load_reference
 from dflint.postgres.source import ConnectionSource
@@ -60,6 +60,17 @@ class Surroundings(Struct, eq=False):
     def version(self) -> int:
         """Major version of the server."""
         return self.catalog.version or NEWEST_VERSION
+
+    def supposing(self, sql: str, rows: int | None) -> Surroundings:
+        """The same, with so many rows in each table that the statements are about; None: as they are."""
+        if rows is None:
+            return self
+        catalog = self.catalog
+        for operation in operations_of(sql):
+            name = None if operation.target is None else catalog.resolve(operation.target, self.search_path)
+            if name is not None and isinstance(catalog.relation(name), Table):
+                catalog = with_rows(catalog, name, rows)
+        return Surroundings(catalog, self.activity, self.search_path)
 
 
 async def surroundings_of(
@@ -188,6 +199,20 @@ def assess_plan(
     )
     checks = {rule.check: load_reference(rule.check) for rule in used.rules if rule.check}
     return assess(question, used.rules, used.matching(contexts), checks)
+
+
+def contexts_of(plan: Plan, surroundings: Surroundings) -> list[Context]:
+    """The contexts of a plan's operations, each as the ones before it leave the schema."""
+    walk = _Walk(surroundings, {})
+    return [context for step in plan.steps for context in walk.view(step).contexts]
+
+
+def catalog_after(plan: Plan, surroundings: Surroundings) -> Catalog:
+    """What there is after a plan."""
+    walk = _Walk(surroundings, {})
+    for step in plan.steps:
+        walk.view(step)
+    return walk.catalog
 
 
 class _Walk:

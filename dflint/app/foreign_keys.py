@@ -28,8 +28,10 @@ from dflint.guard.executor import execute
 from dflint.guard.options import Options, Outcome
 from dflint.guard.progress import Progress, Silent
 from dflint.model.errors import InputError
+from dflint.model.garbage import no_garbage_collection
 from dflint.model.names import Identity
 from dflint.model.operations.base import Operation
+from dflint.model.operations.tables import AlterColumnType
 from dflint.model.plan import Plan
 from dflint.postgres.source import ConnectionSource
 
@@ -126,9 +128,27 @@ async def connected_impact(
         psycopg.Error: the connection is lost.
     """
     kind = FKOperationType.parse(operation)
-    asked = _requested(kind, table, details)
+    asked = asked_for(kind, table, details)
     path = await _search_path(connection)
     around = await _surroundings(connection, asked, path)
+    with no_garbage_collection():
+        return impact_in(around, kind, asked, path, with_cascades=with_cascades, dropping=dropping)
+
+
+def impact_in(
+    around: Surroundings,
+    kind: FKOperationType,
+    asked: Operation,
+    path: tuple[str, ...],
+    *,
+    with_cascades: bool = True,
+    dropping: tuple[str, ...] = (),
+) -> ForeignKeyImpact:
+    """As `foreign_key_impact`, of what was read.
+
+    Raises:
+        NotFound: what is named does not exist.
+    """
     catalog, net = around.catalog, around.net
     analysis = ImpactAnalysis(catalog, path)
     change, impact = _change(kind, asked, analysis, dropping), analysis.of(asked)
@@ -145,6 +165,8 @@ async def _surroundings(
     found = None if operation.target is None else await find_table(connection, operation.target, path)
     if found is not None:
         words = [word for field in _WORDS if (word := getattr(operation, field, None)) is not None]
+        if isinstance(operation, AlterColumnType):
+            words.append(operation.type.name.name)
         return await read_surroundings(connection, found, column=getattr(operation, "column", None), words=words)
     catalog = await read_catalog(connection)
     return Surroundings(catalog, net_of(catalog), {})
@@ -191,7 +213,12 @@ async def execute_foreign_key_plan(
     return ForeignKeyResult(success=outcome.state == "done", message=outcome.message, outcome=outcome)
 
 
-def _requested(kind: FKOperationType, table: str, details: dict[str, str]) -> Operation:
+def asked_for(kind: FKOperationType, table: str, details: dict[str, str]) -> Operation:
+    """The operation of that kind.
+
+    Raises:
+        InputError: a detail is missing, or cannot be read.
+    """
     command, wanted = _COMMANDS[kind]
     missing = [name for name in wanted if name not in details]
     if missing:

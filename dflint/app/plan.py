@@ -121,6 +121,7 @@ def plan_sql(
     version: int,
     path: str = "<sql>",
     definitions: Mapping[str, str] | None = None,
+    keep_dropped: bool = False,
 ) -> Plan:
     """The plan of a plain SQL text, split as psql would.
 
@@ -129,6 +130,7 @@ def plan_sql(
         version: major version of the server.
         path: how the text is called.
         definitions: as `dflint.planning.undo.undo` takes them.
+        keep_dropped: as `dflint.planning.making.make_plan` takes it.
 
     Raises:
         InputError: a statement cannot be executed as it stands.
@@ -137,7 +139,7 @@ def plan_sql(
     source = SourceText(path, text.encode())
     file = PlanFile(path, source, [Section("up", Span(0, len(source.text)))])
     fold = Fold(runner=Runner("psql"), version=version, knowledge=known_facts(), catalog=catalog)
-    return make_plan([file], fold, version=version, called=_called, definitions=definitions)
+    return make_plan([file], fold, version=version, called=_called, definitions=definitions, keep_dropped=keep_dropped)
 
 
 async def load_plan(content: bytes, path: str, *, dsn: str | None = None, snapshot: str | None = None) -> Plan:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import groupby
 
@@ -24,7 +24,7 @@ from dflint.model.recipe import Recipe, RecipeStep
 from dflint.model.session import Session
 from dflint.planning.making import Maker, PlanFile, conclude
 from dflint.planning.recipes import HOLES, Kitchen, rendered
-from dflint.planning.statements import parser
+from dflint.planning.statements import parser, statements_of
 from dflint.plugin.manager import Plugins
 from dflint.plugin.manager import load as load_reference
 from dflint.rulebook.recipes import RecipeBook, load_recipes
@@ -126,13 +126,12 @@ def safe_plan(
             if not any(recipe for _, recipe, _ in chosen):
                 assembly.keep(file.path, [item.sql for item in items], in_transaction=items[0].group > 0)
                 continue
-            for item, (steps, recipe, _) in zip(items, chosen, strict=True):
+            for item, (found, recipe, _) in zip(items, chosen, strict=True):
                 if recipe is None:
                     assembly.keep(file.path, [item.sql], in_transaction=False)
                 else:
-                    assembly.replace(file.path, item.sql, recipe, steps)
-    steps = tuple(assembly.steps)
-    plan = Plan(source=", ".join(file.path for file in files), target=PlanTarget(version), steps=steps)
+                    assembly.replace(file.path, item.sql, recipe, found)
+    plan = Plan(source=", ".join(file.path for file in files), target=PlanTarget(version), steps=tuple(assembly.steps))
     return SafePlan(plan=conclude(plan, before), replaced=tuple(assembly.replaced), kept=tuple(assembly.kept))
 
 
@@ -246,13 +245,7 @@ def _script(step: RecipeStep) -> str:
         assert step.backfill is not None
         key = f" key={','.join(step.backfill.key)}" if step.backfill.key else ""
         return f"-- dflint: backfill{key} batch={step.backfill.batch}\n{step.sql}"
-    return f"BEGIN;\n{step.sql};\nCOMMIT" if ";" in step.sql and len(_split(step.sql)) > 1 else step.sql
-
-
-def _split(sql: str) -> list[str]:
-    from dflint.planning.statements import statements_of
-
-    return statements_of(sql)
+    return f"BEGIN;\n{step.sql};\nCOMMIT" if ";" in step.sql and len(statements_of(step.sql)) > 1 else step.sql
 
 
 def _decorated(step: Step, by: RecipeStep, recipe: Recipe) -> Step:
@@ -276,7 +269,7 @@ def _fold(catalog: Catalog, version: int) -> Fold:
     return Fold(runner=Runner("psql"), version=version, knowledge=known_facts(), catalog=catalog)
 
 
-def _called(contexts: Sequence[Context]) -> tuple[list[Context], list[str]]:
+def _called(contexts: Iterable[Context]) -> tuple[list[Context], list[str]]:
     return with_called(contexts, parser())
 
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from msgspec import Struct
 
-from dflint.model.names import Identity, Name
+from dflint.model.names import Name, print_identity
 from dflint.model.schema import Action, Constraint
 
 
@@ -52,7 +52,7 @@ class ForeignKey(Struct, frozen=True, kw_only=True):
     @property
     def identity(self) -> str:
         """Its printed identity."""
-        return str(Identity("fk", (self.table.schema or "public", self.table.name, self.name)))
+        return print_identity("fk", self.table.schema or "public", self.table.name, self.name)
 
 
 class ForeignKeyNet(Struct, frozen=True):

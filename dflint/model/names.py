@@ -49,6 +49,15 @@ class Identity(NamedTuple):
         return cls(kind, tuple(_parse_parts(text, rest)))
 
 
+def print_identity(kind: str, *parts: str) -> str:
+    """`Identity` as text; quick for plain names, of which catalogs are full."""
+    for part in parts:
+        # Identifiers of Python hold nothing that an identity quotes.
+        if not part.isidentifier():
+            return str(Identity(kind, parts))
+    return f"{kind}:{'.'.join(parts)}"
+
+
 def _print_part(part: str) -> str:
     if not part or not _QUOTED.isdisjoint(part):
         return '"' + part.replace('"', '""') + '"'

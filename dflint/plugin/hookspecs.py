@@ -67,5 +67,5 @@ class Hooks:
 
     @hookspec
     def dflint_recipes(self) -> Mapping[str, str]:
-        """Builders of recipes: name -> reference to a `dflint.plugin.recipes.Builder`, which a recipe's ``build`` names."""
+        """Builders of recipes: name -> reference to a `dflint.plugin.recipes.Builder`; recipes name it."""
         raise NotImplementedError

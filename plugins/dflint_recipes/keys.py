@@ -56,6 +56,7 @@ def not_null(given: Ingredients, name: str) -> Iterator[RecipeStep]:
     yield RecipeStep(
         sql=f"ALTER TABLE {target} ADD CONSTRAINT {proof} CHECK ({column} IS NOT NULL) NOT VALID",
         why="For a moment nobody can read or write; nulls are refused from then on, old rows are not looked at.",
+        undo=(f"ALTER TABLE {target} DROP CONSTRAINT IF EXISTS {proof}",),
     )
     yield RecipeStep(
         sql=f"ALTER TABLE {target} VALIDATE CONSTRAINT {proof}",

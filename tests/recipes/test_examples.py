@@ -9,6 +9,8 @@ from dflint.app.plan import plan_sql
 from dflint.app.request import NEWEST_VERSION
 from dflint.app.safe_plan import recipe_book, safe_plan_sql
 from dflint.model.catalog import Catalog
+from dflint.plugin.manager import Plugins
+from dflint.rulebook.compile import Rulebook
 from dflint.rulebook.rule import Example
 from tests.recipes.proving import catalog_after
 from tests.servers import TestServer
@@ -46,9 +48,8 @@ def test_the_server_takes_it(pg: TestServer, identifier: str, example: Example, 
 
 
 def test_rules_name_recipes_that_exist() -> None:
-    from dflint.app.effects import known_rules
-
-    named = {recipe for rule in known_rules().values() for recipe in rule.recipes}
+    rules = Rulebook.load(checks=Plugins().checks()).rules
+    named = {recipe for rule in rules.values() for recipe in rule.recipes}
     assert named <= _BOOK.recipes.keys()
 
 

@@ -14,7 +14,7 @@ from typing import Literal, NamedTuple
 from msgspec import Struct
 
 from dflint.model.foreign_keys import ForeignKey, ForeignKeyNet
-from dflint.model.names import Identity, Name
+from dflint.model.names import Name, print_identity
 from dflint.model.schema import Action
 
 
@@ -179,5 +179,5 @@ class _Closure:
     def _identity(self, table: Name) -> str:
         found = self._printed.get(table)
         if found is None:
-            found = self._printed[table] = str(Identity("table", (table.schema or "public", table.name)))
+            found = self._printed[table] = print_identity("table", table.schema or "public", table.name)
         return found

@@ -17,7 +17,7 @@ from dflint.model.errors import InputError, NotFound, nearest
 from dflint.model.foreign_keys import ForeignKey, ForeignKeyNet
 from dflint.model.impact import Dependent, DependentEffect, Impact
 from dflint.model.locks import stronger
-from dflint.model.names import Identity, Name
+from dflint.model.names import Identity, Name, print_identity
 
 
 class _Word(str, Enum):  # noqa: UP042  # StrEnum prints the value
@@ -297,7 +297,7 @@ def _level(
 
 def _table(name: Name, catalog: Catalog) -> str:
     found = catalog.relations.get(name)
-    return printed(found) if found is not None else str(Identity("table", (name.schema or "public", name.name)))
+    return printed(found) if found is not None else print_identity("table", name.schema or "public", name.name)
 
 
 def _is_partitioned(name: Name, catalog: Catalog) -> bool:

@@ -80,12 +80,15 @@ def _users(broken: str, graph: Graph) -> Iterator[tuple[str, tuple[Evidence, ...
 def _naming(broken: str, texts: Texts) -> Iterator[tuple[Body, list[Reference]]]:
     """The routines whose bodies name something broken."""
     kind, (schema, name, *_) = Identity.parse(broken)
-    bare = name.partition("(")[0] if kind in _ROUTINES else name
+    routine = kind in _ROUTINES
+    bare = name.partition("(")[0] if routine else name
     for body in texts.naming(frozenset({bare})):
         shown = [
             each
             for each in body.references.references
-            if each.name == bare and each.schema == schema and (each.kind == "function") == (kind in _ROUTINES)
+            if each.name == bare and each.schema == schema and each.kind == ("function" if routine else "relation")
+            # A row of a view's type, and its name in a string, do not run its query.
+            if each.form == "name" and not each.as_type
         ]
         if shown and body.identity != broken:
             yield body, shown

@@ -170,11 +170,12 @@ class _NetReader:
 
     def _key(self, row: Row) -> ForeignKey:
         own, referenced = self._columns[row[2]], self._columns[row[3]]
+        numbers = zip(row[4], row[5], strict=True)
         return ForeignKey(
             name=row[1],
             table=self._names[row[2]],
             references=self._names[row[3]],
-            pairs=tuple([(own[one], referenced[other]) for one, other in zip(row[4], row[5], strict=True)]),
+            pairs=tuple([(own[one], referenced[other]) for one, other in numbers]),
             on_delete=ACTIONS[row[6]],
             on_update=ACTIONS[row[7]],
             set_columns=tuple([own[number] for number in row[12] or ()]),

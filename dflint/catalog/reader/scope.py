@@ -53,7 +53,7 @@ _NAMED: Final = SQL(
     """
 )
 #: The relations that found parts belong to, the other ends of a table's foreign keys, and from there on all that
-#: inherits from them and that they inherit from; with indexes and toast tables.
+#: inherits from them and that they inherit from; with indexes, toast tables, and the tables whose rows columns hold.
 _RELATIONS: Final = SQL(
     """
     WITH RECURSIVE family (oid) AS (
@@ -78,6 +78,11 @@ _RELATIONS: Final = SQL(
     SELECT oid FROM tables WHERE oid <> 0
     UNION SELECT x.indexrelid FROM pg_catalog.pg_index x JOIN tables t ON x.indrelid = t.oid
     UNION SELECT c.reltoastrelid FROM pg_catalog.pg_class c JOIN tables t ON c.oid = t.oid WHERE c.reltoastrelid <> 0
+    UNION SELECT greatest(y.typrelid, e.typrelid, b.typrelid) FROM tables t
+          JOIN pg_catalog.pg_depend d ON d.classid = 1259 AND d.objid = t.oid AND d.refclassid = 1247
+          JOIN pg_catalog.pg_type y ON y.oid = d.refobjid
+          LEFT JOIN pg_catalog.pg_type e ON e.oid = y.typelem LEFT JOIN pg_catalog.pg_type b ON b.oid = y.typbasetype
+          WHERE greatest(y.typrelid, e.typrelid, b.typrelid) <> 0
     """
 )
 #: Types of columns and parameters; row types and array types come with others.

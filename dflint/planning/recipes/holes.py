@@ -89,6 +89,10 @@ def _unique(kitchen: Kitchen) -> str:
     return "UNIQUE " if getattr(kitchen.operation, "unique", False) else ""
 
 
+def _statement(kitchen: Kitchen) -> str:
+    return kitchen.sql
+
+
 def _text(part: str) -> Callable[[Kitchen], str]:
     return lambda kitchen: _there(getattr(kitchen.clauses, part), part)
 
@@ -120,7 +124,7 @@ HOLES: Final[Mapping[str, tuple[str, Callable[[Kitchen], str]]]] = {
     "index": ("what stands after ON table in CREATE INDEX", _text("index")),
     "where": ("the condition of UPDATE and DELETE", _text("where")),
     "assignments": ("what an UPDATE sets", _text("assignments")),
-    "statement": ("the statement as it is written", lambda kitchen: kitchen.sql),
+    "statement": ("the statement as it is written", _statement),
 }
 #: The hole that makes a name: ``{new:word}``.
 NEW: Final = "new"
@@ -159,6 +163,8 @@ def taken(kitchen: Kitchen, name: str) -> bool:
     table = catalog.relation(kitchen.target)
     if isinstance(table, Index):
         return False
-    if isinstance(table, Table) and any(each.name == name for each in (*table.constraints, *table.columns)):
-        return True
+    if isinstance(table, Table):
+        names = {*(each.name for each in table.constraints), *(each.name for each in table.columns)}
+        if name in names:
+            return True
     return bool(catalog.routines.get(Name(schema, name)))

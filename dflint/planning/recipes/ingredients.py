@@ -29,9 +29,9 @@ class Kitchen:
     """
 
     def __init__(self, context: Context, sql: str, definitions: Mapping[str, str] | None = None) -> None:
-        self.context = context
-        self.sql = sql
-        self.version = context.version
+        self.context: Context = context
+        self.sql: str = sql
+        self.version: int = context.version
         self._definitions = definitions or {}
         self._names: dict[str, str] = {}
 

@@ -317,4 +317,4 @@ class Expressions:
             return
         token = self.fragment.name(node.get("location", 0), parts[-1], len(parts) - 1)
         kind: Any = "type" if self.names.catalog.types.get(found) is not None else "relation"
-        self.found.add(token, kind, found)
+        self.found.add(token, kind, found, as_type=kind == "relation")

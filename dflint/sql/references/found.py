@@ -36,6 +36,7 @@ class Found:
         form: Form = "name",
         certainty: Certainty = "certain",
         writes: bool = False,
+        as_type: bool = False,
         arguments: int | None = None,
     ) -> None:
         """Note a reference at a token; None says that the name does not stand where the parse tree has it."""
@@ -51,6 +52,7 @@ class Found:
             form=form,
             certainty=certainty,
             writes=writes,
+            as_type=as_type,
             arguments=arguments,
         )
 
@@ -65,6 +67,7 @@ class Found:
         form: Form = "name",
         certainty: Certainty = "certain",
         writes: bool = False,
+        as_type: bool = False,
         arguments: int | None = None,
     ) -> None:
         """Note a reference between two byte offsets."""
@@ -84,6 +87,7 @@ class Found:
                 form,
                 certainty,
                 writes,
+                as_type,
                 arguments,
             ),
         )

@@ -117,7 +117,7 @@ class PlpgsqlBody:
         if form == "type":
             relation = self.names.relation(_name(parts[:-1])) if len(parts) > 1 else None
             if relation is not None:
-                self.found.add(self.text.tokens[place - 4], self._kind(relation), relation)
+                self.found.add(self.text.tokens[place - 4], self._kind(relation), relation, as_type=True)
                 known = {f.name: f.bases for f in self.names.fields(relation) or ()}
                 self.found.columns(token, known.get(parts[-1], ()))
             return None
@@ -125,7 +125,7 @@ class PlpgsqlBody:
             relation = self.names.relation(_name(parts))
             if relation is None:
                 return None
-            self.found.add(token, self._kind(relation), relation)
+            self.found.add(token, self._kind(relation), relation, as_type=True)
             return self.names.fields(relation)
         found = self.names.type(_name(parts))
         if found is None:
@@ -133,7 +133,7 @@ class PlpgsqlBody:
         if self.names.catalog.types.get(found) is not None:
             self.found.add(token, "type", found)
             return None
-        self.found.add(token, "relation", found)
+        self.found.add(token, "relation", found, as_type=True)
         return self.names.fields(found) if "[" not in words else None
 
     def _kind(self, relation: Name) -> Any:
@@ -256,6 +256,7 @@ class PlpgsqlBody:
                 form=reference.form,
                 certainty=reference.certainty,
                 writes=reference.writes,
+                as_type=reference.as_type,
                 arguments=reference.arguments,
             )
         if held.problem is not None:

@@ -225,7 +225,11 @@ class Queries(FromClause):
     def _conflict(self, node: Node, table: Source, inner: Scope) -> None:
         target = node.get("infer", {})
         at = self.fragment.index(target.get("location", 0))
-        if "conname" in target and table.relation is not None:
+        if (
+            "conname" in target
+            and table.relation is not None
+            and self.names.has_constraint(table.relation, target["conname"])
+        ):
             # ON CONSTRAINT name: the place is that of ON.
             while at < len(self.fragment.places) and self.fragment.word(at) != target["conname"]:
                 at += 1

@@ -115,6 +115,11 @@ class Names:
                 return column.type.name
         return None
 
+    def has_constraint(self, relation: Name, name: str) -> bool:
+        """Whether a table has a constraint of that name, or may have."""
+        found = self.catalog.relations.get(relation)
+        return isinstance(found, Table) and (not found.complete or any(each.name == name for each in found.constraints))
+
     def fields(self, relation: Name) -> tuple[Field, ...] | None:
         """The columns of a relation; None where they are not all known."""
         found = self.catalog.relations.get(relation)

@@ -22,6 +22,7 @@ class Reference(Struct, frozen=True, order=True):
         column: of a column; of a constraint its own name.
         line, column_number: of ``start``, from 1.
         writes: the statement writes to it here.
+        as_type: the relation is named for its row type, or for the type of a column: nothing of it is read.
         arguments: of a function, with how many it is called; None where it is not called, or the number is not known.
     """
 
@@ -36,6 +37,7 @@ class Reference(Struct, frozen=True, order=True):
     form: Form = "name"
     certainty: Certainty = "certain"
     writes: bool = False
+    as_type: bool = False
     arguments: int | None = None
 
 

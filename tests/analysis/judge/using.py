@@ -21,6 +21,8 @@ DECLARE one text; found text[] := '{}';
 BEGIN
   FOREACH one IN ARRAY $1 LOOP
     BEGIN
+      -- Rows that were written again: no session has what it compiled of a body at hand.
+      UPDATE pg_proc SET proname = proname WHERE pronamespace = 'public'::regnamespace;
       EXECUTE one;
       RAISE SQLSTATE 'ZZ000';
     EXCEPTION WHEN OTHERS THEN found := found || (SQLSTATE || ' ' || SQLERRM);
@@ -50,8 +52,6 @@ def prepare(connection: Connection) -> None:
 
 def attempts(connection: Connection, uses: Sequence[Use]) -> list[str]:
     """The sqlstate and message of each use; all bodies are read anew."""
-    # A row of pg_proc that was written again: no session has its body at hand.
-    connection.execute("UPDATE pg_proc SET proname = proname WHERE oid >= 16384")
     connection.execute("SET LOCAL search_path = public")
     try:
         row = connection.execute("SELECT pg_temp.attempts(%s)", ([use.statement for use in uses],)).fetchone()
@@ -121,6 +121,9 @@ def _tables(connection: Connection) -> _Made:
                 {*parts, str(Identity("trigger", ("public", name, trigger)))},
                 sql.SQL("{}; {}; {}").format(quiet, one, insert),
             )
+        if not connection.execute(sql.SQL("SELECT FROM ONLY {} LIMIT 1").format(table)).fetchall():
+            # Rules and policies are asked for each row.
+            continue
         rules = [row[0] for row in _rows(connection, _RULES.format(oid))]
         for rule in rules:
             others = [
@@ -128,7 +131,7 @@ def _tables(connection: Connection) -> _Made:
                 for other in rules
                 if other != rule
             ]
-            text = sql.SQL("{}; {}DELETE FROM {} WHERE id IS NOT NULL").format(quiet, sql.Composed(others), table)
+            text = sql.SQL("{}; {}DELETE FROM ONLY {}").format(quiet, sql.Composed(others), table)
             yield {str(Identity("rule", ("public", name, rule)))}, text
         policies = {
             str(Identity("policy", ("public", name, row[0]))) for row in _rows(connection, _POLICIES.format(oid))
