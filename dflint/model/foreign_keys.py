@@ -64,6 +64,7 @@ class ForeignKeyNet(Struct, frozen=True):
         partitions: partition -> the table that it is a partition of.
         children: table -> the tables that inherit from it, partitions left out.
         generated: table -> generated column -> the columns that it is computed from.
+        not_null: table -> columns that cannot be NULL, of those that keys have.
         links: tables and what they refer to, also by keys of which nothing else is known.
     """
 
@@ -72,6 +73,7 @@ class ForeignKeyNet(Struct, frozen=True):
     partitions: Mapping[Name, Name]
     children: Mapping[Name, tuple[Name, ...]]
     generated: Mapping[Name, Mapping[str, tuple[str, ...]]]
+    not_null: Mapping[Name, frozenset[str]]
     links: frozenset[tuple[Name, Name]]
 
 

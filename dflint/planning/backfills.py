@@ -12,7 +12,7 @@ from typing import Final
 
 from dflint.model.catalog import UNKNOWN, Catalog, Table
 from dflint.model.context import Context
-from dflint.model.names import Identity
+from dflint.model.names import Identity, Name
 from dflint.model.operations.data import Update
 from dflint.model.plan import Backfill
 from dflint.planning.refusals import Problem
@@ -85,6 +85,12 @@ def _of_table(context: Context, operation: Update, options: Mapping[str, str], b
         return Problem(f"it changes {changed[0]}, along which it goes", "take another key")
     identity = str(Identity("table", (name.schema or "public", name.name)))
     return Backfill(identity, key, batch)
+
+
+def has_key(name: Name, catalog: Catalog) -> bool:
+    """Whether a table is known to have a key along which it can be gone through."""
+    table = catalog.table(name)
+    return isinstance(table, Table) and bool(_keys(table, catalog))
 
 
 def _keys(table: Table, catalog: Catalog) -> list[tuple[str, ...]]:

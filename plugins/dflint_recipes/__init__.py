@@ -13,13 +13,20 @@ _BUILDERS: Mapping[str, Mapping[str, str]] = {
     "keys": {
         "add-primary-key": "add_primary_key",
     },
+    "columns": {
+        "add-column-filled": "add_column_filled",
+        "drop-column": "drop_column",
+    },
 }
+
+#: Builders that share their statements with an analysis.
+_OF_THE_CORE = {"rename-table": "dflint.analysis.rename.recipe:rename_table"}
 
 
 @hookimpl
 def dflint_recipes() -> Mapping[str, str]:
     """Name -> reference."""
-    return {
+    return _OF_THE_CORE | {
         name: f"dflint_recipes.{module}:{function}"
         for module, functions in _BUILDERS.items()
         for name, function in functions.items()

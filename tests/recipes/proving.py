@@ -24,6 +24,7 @@ from dflint.history.fold import Fold
 from dflint.model.catalog import Catalog
 from dflint.model.locks import MODES, blocks_reads, blocks_writes
 from dflint.model.migration import Runner, Section, Span
+from dflint.model.plan import Plan
 from dflint.planning.statements import names_in, operations_of, parser
 from dflint.postgres.source import ConnectionSource
 
@@ -160,7 +161,7 @@ class Proof(Struct, kw_only=True):
         naive, safe: how long others were stopped.
         plan: the recipe's.
         differs: printed differences of the catalog's end from the naive statement's.
-        undone: printed differences from the start after the undo; None where nobody undid it.
+        undone: printed differences from the start after the undo.
     """
 
     naive: Held
@@ -168,7 +169,7 @@ class Proof(Struct, kw_only=True):
     plan: SafePlan
     outcome: Outcome
     differs: list[str]
-    undone: list[str] | None
+    undone: list[str]
     failures: list[str]
     lost: list[int]
 
@@ -188,7 +189,7 @@ async def prove(
     before: str = "",
     schema: str = SCHEMA,
     after: str = "",
-    undoing: bool = True,
+    table: str = "t",
     rows: int = ROWS,
     inspect: Callable[[psycopg.Connection[Any]], None] | None = None,
 ) -> Proof:
@@ -200,7 +201,7 @@ async def prove(
         before: further statements for both.
         schema: that makes a table t with id and note.
         after: the name of the column that writers wrote to, where it has another afterwards.
-        undoing: take it back.
+        table: whose locks are looked at.
         inspect: looks at the database after the recipe.
     """
     prepared = schema.format(rows=rows) + before + "; ANALYZE"
@@ -208,28 +209,29 @@ async def prove(
     for dsn in (one, other):
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(prepared.encode())
-    with psycopg.connect(one, autocommit=True) as connection, LockSampler(one, "t") as naive:
+    with psycopg.connect(one, autocommit=True) as connection, LockSampler(one, table) as naive:
         connection.execute(sql.encode())
     start = await read_live(other)
     definitions = await _definitions(other, sql)
     made = safe_plan_sql(sql, start, version=start.version or 0, definitions=definitions)
-    source = ConnectionSource.coerce(other)
-    with LockSampler(other, "t") as safe, Writers(other) as writers:
+    with LockSampler(other, table) as safe, Writers(other) as writers:
         time.sleep(0.1)
-        outcome = await execute(made.plan, source, Options(again=True), Silent())
-        while outcome.exit_code == 13 and any(step.kind == "manual" for step in made.plan.steps):
-            outcome = await resume(source, None, Options(), Silent())
+        outcome = await _carried_out(made.plan, other, manual=len(made.plan.steps))
         time.sleep(0.1)
     with psycopg.connect(other, autocommit=True) as connection:
         lost = writers.lost(connection, after or None)
         if inspect is not None:
             inspect(connection)
     found = differences(await read_live(one), await read_live(other))
-    undone = None
-    if undoing:
-        back = await undo(source, outcome.run_id, Options(), Silent())
-        assert back.exit_code == 0, back.message
-        undone = _printed(differences(start, await read_live(other)))
+    if made.plan.point_of_no_return is None:
+        undone = await _undone(other, outcome, start)
+    else:
+        # What can be taken back ends at the last thing that a person has to do.
+        third = new_database()
+        with psycopg.connect(third, autocommit=True) as connection:
+            connection.execute(prepared.encode())
+        manual = sum(step.kind == "manual" for step in made.plan.steps)
+        undone = await _undone(third, await _carried_out(made.plan, third, manual=manual - 1), start)
     return Proof(
         naive=naive.held,
         safe=safe.held,
@@ -240,6 +242,23 @@ async def prove(
         failures=writers.failures,
         lost=lost,
     )
+
+
+async def _carried_out(plan: Plan, dsn: str, *, manual: int) -> Outcome:
+    """Execute a plan; what a person has to do is said to be done, so many times."""
+    source = ConnectionSource.coerce(dsn)
+    outcome = await execute(plan, source, Options(again=True), Silent())
+    while manual and outcome.state != "done" and "is for a person to do" in outcome.message:
+        outcome = await resume(source, None, Options(), Silent())
+        manual -= 1
+    return outcome
+
+
+async def _undone(dsn: str, outcome: Outcome, start: Catalog) -> list[str]:
+    """What is not as it was, after the undo."""
+    back = await undo(ConnectionSource.coerce(dsn), outcome.run_id, Options(), Silent())
+    assert back.exit_code == 0, back.message
+    return _printed(differences(start, await read_live(dsn)))
 
 
 async def _definitions(dsn: str, sql: str) -> dict[str, str]:

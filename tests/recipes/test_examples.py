@@ -35,16 +35,18 @@ def test_example(identifier: str, example: Example, steps: tuple[str, ...]) -> N
     assert found.replaced[0].steps == tuple(step.id for step in found.plan.steps)
 
 
-@pytest.mark.majors("ends")
+@pytest.mark.majors(14, 18)
 @pytest.mark.parametrize(("identifier", "example", "steps"), _EXAMPLES)
 def test_the_server_takes_it(pg: TestServer, identifier: str, example: Example, steps: tuple[str, ...]) -> None:
     recipe = _BOOK.recipes[identifier]
+    assert steps
     if not (recipe.since or 0) <= pg.major <= (recipe.until or 100):
-        pytest.skip(f"{identifier} is not for {pg.major}")
+        return
     with psycopg.connect(pg.new_database(), autocommit=True) as connection:
         connection.execute(example.before.encode())
         for step in safe_plan_sql(example.sql, catalog_after(example.before, pg.major), version=pg.major).plan.steps:
-            connection.execute(step.sql.encode())
+            if step.kind != "manual":
+                connection.execute(step.sql.encode())
 
 
 def test_rules_name_recipes_that_exist() -> None:

@@ -20,9 +20,17 @@ _CASES = {
     "set-not-null": ("ALTER TABLE t ALTER COLUMN id SET NOT NULL", "ALTER TABLE t ALTER COLUMN id DROP NOT NULL"),
     "add-unique": ("ALTER TABLE t ADD CONSTRAINT one UNIQUE (id) DEFERRABLE", ""),
     "add-primary-key": ("ALTER TABLE t ADD PRIMARY KEY (id)", "ALTER TABLE t ALTER COLUMN id DROP NOT NULL"),
+    "add-column-volatile-default": (
+        "ALTER TABLE t ADD COLUMN token uuid NOT NULL DEFAULT gen_random_uuid()",
+        "ALTER TABLE t ADD PRIMARY KEY (id)",
+    ),
+    "rename-table": ("ALTER TABLE t RENAME TO people", ""),
+    "drop-column": ("ALTER TABLE t DROP COLUMN n", "ALTER TABLE t ALTER COLUMN n SET NOT NULL"),
+    "drop-table": ("DROP TABLE other", ""),
+    "backfill": ("UPDATE t SET n = n + 1", "ALTER TABLE t ADD PRIMARY KEY (id)"),
 }
 #: Their naive statement is short: only whom the lock stops is less.
-_SHORT = {"drop-index-concurrently"}
+_SHORT = {"drop-index-concurrently", "rename-table", "drop-column", "drop-table", "backfill"}
 
 
 @pytest.mark.majors(14, 18)
@@ -30,7 +38,7 @@ _SHORT = {"drop-index-concurrently"}
 @asynchronous
 async def test_recipe(pg: TestServer, name: str) -> None:
     sql, before = _CASES[name]
-    proof = await prove(pg.new_database, sql, before=before)
+    proof = await prove(pg.new_database, sql, before=before, table="other" if name == "drop-table" else "t")
     _verify(proof, name)
 
 

@@ -8,7 +8,7 @@ table, at most.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from typing import Literal, NamedTuple
 
 from msgspec import Struct
@@ -37,8 +37,10 @@ class CascadeOperation(Struct, frozen=True, kw_only=True):
         event: what happens to the rows referred to.
         action: of the key, in such a case.
         result: what becomes of the rows that refer to them: ``refused``: nothing, the server refuses the event as
-            long as there are such rows.
+            long as there are such rows; also where they would get NULL and cannot have it.
         columns: those that change; empty where rows are deleted or the event is refused.
+        checks: keys of the table that are checked then, since these columns are theirs: the server refuses the event
+            where one is not kept, for example where no row has the default.
         rows: how many rows the table has, which is the most that can be touched; None: nobody knows.
         via: keys on the way from the first table to this one, this one left out.
     """
@@ -49,6 +51,7 @@ class CascadeOperation(Struct, frozen=True, kw_only=True):
     action: Action
     result: Result
     columns: tuple[str, ...]
+    checks: tuple[str, ...]
     rows: int | None
     via: tuple[str, ...]
 
@@ -86,10 +89,12 @@ class _Closure:
     def __init__(self, net: ForeignKeyNet, first: frozenset[str] | None) -> None:
         self._net, self._first = net, first
         self._to: dict[Name, list[_Way]] = {}
+        self._own: dict[Name, list[_Way]] = {}
         for key in net.keys:
             if key.enforced:
                 way = _Way(key, key.identity, key.columns, key.referenced_columns)
                 self._to.setdefault(key.references, []).append(way)
+                self._own.setdefault(key.table, []).append(way)
         self._partitions: dict[Name, list[Name]] = {}
         for partition, parent in net.partitions.items():
             self._partitions.setdefault(parent, []).append(partition)
@@ -135,11 +140,7 @@ class _Closure:
                 self._via[each, first] = via
                 self._queue.append((each, first))
                 if each.column is not None:
-                    pending += [
-                        Event(each.table, made)
-                        for made, of in self._net.generated.get(each.table, {}).items()
-                        if each.column in of
-                    ]
+                    pending += [Event(each.table, made) for made in self._made_of(each.table, (each.column,))]
 
     def _follow(self, way: _Way, event: Event, via: tuple[str, ...]) -> None:
         key, identity, columns, referenced_columns = way
@@ -153,7 +154,9 @@ class _Closure:
         else:
             return
         result: Result = "updated"
-        if action in ("no_action", "restrict"):
+        if action in ("no_action", "restrict") or (
+            action == "set_null" and not self._net.not_null.get(key.table, frozenset()).isdisjoint(changed)
+        ):
             result, changed = "refused", ()
         elif action == "cascade" and event.column is None:
             result, changed = "deleted", ()
@@ -172,9 +175,33 @@ class _Closure:
             action=action,
             result=result,
             columns=changed,
+            checks=self._checked(key, action, changed),
             rows=self._net.rows.get(key.table),
             via=via,
         )
+
+    def _checked(self, key: ForeignKey, action: Action, changed: tuple[str, ...]) -> tuple[str, ...]:
+        """The keys that new values of these columns may not keep.
+
+        NULL keeps all but a MATCH FULL key, if it is mixed. A row that goes to another partition is checked for all.
+        """
+        if not changed:
+            return ()
+        new = {*changed, *self._made_of(key.table, changed)}
+        moves = key.table in self._partitions
+        found = []
+        for table in self._same_rows(key.table):
+            for other, identity, columns, _ in self._own.get(table, ()):
+                nulls = action == "set_null" and (other.match != "full" or new.issuperset(columns))
+                kept = nulls or new.isdisjoint(columns) or (action == "cascade" and other is key)
+                if moves or not kept:
+                    found.append(identity)
+        return tuple(sorted(found))
+
+    def _made_of(self, table: Name, columns: Collection[str]) -> list[str]:
+        """The generated columns that are computed from one of these."""
+        generated = self._net.generated.get(table, {})
+        return [made for made, of in generated.items() if not set(of).isdisjoint(columns)]
 
     def _identity(self, table: Name) -> str:
         found = self._printed.get(table)

@@ -19,6 +19,7 @@ def net_of(catalog: Catalog) -> ForeignKeyNet:
     partitions: dict[Name, Name] = {}
     children: dict[Name, tuple[Name, ...]] = {}
     generated: dict[Name, dict[str, tuple[str, ...]]] = {}
+    not_null: dict[Name, frozenset[str]] = {}
     for table in catalog.relations.values():
         if not isinstance(table, Table):
             continue
@@ -32,9 +33,10 @@ def net_of(catalog: Catalog) -> ForeignKeyNet:
         if made:
             generated[table.name] = made
         keys += _of_table(table, catalog)
+        not_null[table.name] = frozenset([each.name for each in table.columns if each.not_null])
     keys.sort(key=lambda key: (key.table, key.name))
     links = frozenset([(key.table, key.references) for key in keys])
-    return ForeignKeyNet(tuple(keys), rows, partitions, children, generated, links)
+    return ForeignKeyNet(tuple(keys), rows, partitions, children, generated, not_null, links)
 
 
 def _of_table(table: Table, catalog: Catalog) -> list[ForeignKey]:

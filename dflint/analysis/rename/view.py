@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from dflint.analysis.rename.impact import RenameImpact
+from dflint.model.catalog import Catalog, Table
 from dflint.model.errors import InputError
 from dflint.model.names import Identity, Name
 from dflint.model.quoting import quote_identifier
@@ -21,34 +22,48 @@ _LETTERS: Final = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE"}
 
 
 def view_statements(impact: RenameImpact) -> Iterator[str]:
-    """Create the view, give it to the table's owner, and grant what is granted on the table.
+    """The view of a rename, see `compatibility_view`.
 
     Raises:
         InputError: the server's version has no view that would keep the table's row-level security.
     """
-    table, version = impact.relation, impact.catalog.version
+    yield from compatibility_view(impact.catalog, impact.relation, impact.new_name)
+
+
+def compatibility_view(catalog: Catalog, table: Table, new_name: str) -> Iterator[str]:
+    """Create a view by a table's old name, give it to the table's owner, and grant what is granted on the table.
+
+    Args:
+        catalog: before the rename.
+        table: as it is before.
+        new_name: of the table.
+
+    Raises:
+        InputError: the server's version has no view that would keep the table's row-level security.
+    """
+    version, old = catalog.version, table.name
     invoker = version is not None and version >= _SECURITY_INVOKER
     if not invoker:
-        _refuse_leaks(impact)
-    name, base = quoted(impact.table), quoted(Name(impact.table.schema, impact.new_name))
+        _refuse_leaks(catalog, table)
+    name, base = quoted(old), quoted(Name(old.schema, new_name))
     option = " WITH (security_invoker = true)" if invoker else ""
     yield f"CREATE VIEW {name}{option} AS TABLE {base}"
     if table.owner is not None:
         yield f"ALTER VIEW {name} OWNER TO {quote_identifier(table.owner)}"
-    details = impact.catalog.details.privileges
-    yield from _grants(details.get(impact.impact.target, ()), name, table.owner)
+    details, parts = catalog.details.privileges, (old.schema or "public", old.name)
+    yield from _grants(details.get(str(Identity("table", parts)), ()), name, table.owner)
     for column in table.columns:
-        identity = Identity("column", (impact.table.schema or "public", impact.table.name, column.name))
+        identity = Identity("column", (*parts, column.name))
         yield from _grants(details.get(str(identity), ()), name, table.owner, quote_identifier(column.name))
 
 
-def _refuse_leaks(impact: RenameImpact) -> None:
-    if impact.relation.row_security or impact.relation.policies:
+def _refuse_leaks(catalog: Catalog, table: Table) -> None:
+    if table.row_security or table.policies:
         raise InputError(
-            f"{impact.table} has row-level security, which a view before PostgreSQL {_SECURITY_INVOKER} passes by",
+            f"{table.name} has row-level security, which a view before PostgreSQL {_SECURITY_INVOKER} passes by",
             remedy="rename without a compatibility view",
         )
-    granted = [each for each in impact.catalog.others if each.startswith("default_privileges:")]
+    granted = [each for each in catalog.others if each.startswith("default_privileges:")]
     if granted:
         raise InputError(
             f"default privileges ({', '.join(sorted(granted))}) may let others read the table through the new view",

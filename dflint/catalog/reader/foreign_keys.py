@@ -10,8 +10,8 @@ from dflint.catalog.reader.session import SQL, ReaderSession, Row, oid_array, si
 from dflint.model.foreign_keys import ForeignKey, ForeignKeyNet
 from dflint.model.names import Name
 
-#: What leads to the table, directly or through others, and what belongs to it: its own keys, and its partitions,
-#: children, parents. By kind: ``k``: a key, from the table it refers to; ``d``: down to a child or partition; ``u``: up
+#: What leads to the table, directly or through others, and what belongs to it and to these: their own keys, and their
+#: partitions, children, parents. By kind: ``k``: a key, from the table it refers to; ``d``: down to a child or partition; ``u``: up
 #: from a partition. Of a key, whether it changes rows, and whether it is one of those that matter at first: of the
 #: table or one of its kin, and of the column if one is named.
 _LINKS: Final = SQL(
@@ -42,7 +42,7 @@ _LINKS: Final = SQL(
                OR (SELECT a.attnum FROM pg_catalog.pg_attribute a
                    WHERE a.attrelid = l.here AND a.attname = %(column)s) = ANY (l.referenced))
     FROM links l LEFT JOIN kin h ON h.oid = l.here LEFT JOIN kin f ON f.oid = l.further
-    WHERE f.oid IS NOT NULL OR l.here IN (SELECT oid FROM reach)
+    WHERE f.oid IS NOT NULL OR l.here IN (SELECT oid FROM reach) OR l.further IN (SELECT oid FROM reach)
     """
 )
 _KEYS: Final = SQL(
@@ -62,7 +62,7 @@ _RELATIONS: Final = SQL(
 #: The columns of these numbers, and the generated ones.
 _COLUMNS: Final = SQL(
     """
-    SELECT attrelid, attnum, attname, attgenerated <> '' FROM pg_catalog.pg_attribute
+    SELECT attrelid, attnum, attname, attnotnull, attgenerated <> '' FROM pg_catalog.pg_attribute
     WHERE attrelid = ANY (%(tables)s::pg_catalog.oid[]) AND attnum > 0 AND NOT attisdropped
       AND (attnum = ANY (%(numbers)s::pg_catalog.int2[]) OR attgenerated <> '')
     """
@@ -118,6 +118,7 @@ class _NetReader:
         self._names: dict[int, Name] = {}
         self._columns: dict[int, dict[int, str]] = {}
         self._generated: dict[Name, dict[str, tuple[str, ...]]] = {}
+        self._not_null: dict[Name, set[str]] = {}
 
     async def read(self) -> tuple[ForeignKeyNet, dict[str, str]]:
         """Ask the server."""
@@ -139,7 +140,7 @@ class _NetReader:
         return self._net(keys, relations), {keys[oid].identity: text for oid, text in printed}
 
     def _followed(self) -> list[int]:
-        """The first keys, and those that lead to tables whose rows these change, and so on."""
+        """The first keys, and those from and to tables whose rows these change, and so on."""
         leading: dict[int, list[_Link]] = {}
         for each in self._links:
             if each.kind != "k" or each.acts:
@@ -151,7 +152,9 @@ class _NetReader:
             new = {each.further for each in leading.get(table, ())} - changed
             changed |= new
             pending += new
-        found.update(each.key for each in self._links if each.kind == "k" and each.here in changed)
+        found.update(
+            each.key for each in self._links if each.kind == "k" and not changed.isdisjoint((each.here, each.further))
+        )
         return sorted(found)
 
     async def _read_columns(self, keys: Collection[Row]) -> None:
@@ -159,8 +162,10 @@ class _NetReader:
         numbers = {number for row in keys for numbers in (row[4], row[5], row[12] or ()) for number in numbers}
         parameters = {"tables": oid_array(tables), "numbers": oid_array(numbers)}
         computing = set()
-        for relation, number, name, generated in await self._session.fetch(_COLUMNS, parameters):
+        for relation, number, name, not_null, generated in await self._session.fetch(_COLUMNS, parameters):
             self._columns.setdefault(relation, {})[number] = name
+            if not_null:
+                self._not_null.setdefault(self._names[relation], set()).add(name)
             if generated:
                 computing.add(relation)
         if computing:
@@ -198,6 +203,7 @@ class _NetReader:
             partitions={names[partition]: names[parent] for partition, parent in self._parents.items()},
             children=children,
             generated=self._generated,
+            not_null={table: frozenset(columns) for table, columns in self._not_null.items()},
             links=frozenset([(names[each.further], names[each.here]) for each in self._of_kind("k")]),
         )
 

@@ -9,6 +9,7 @@ from dflint.model.context import Context
 from dflint.model.errors import InputError
 from dflint.model.plan import Backfill, Check
 from dflint.model.recipe import Recipe, RecipeStep
+from dflint.planning.backfills import has_key
 from dflint.planning.recipes.ingredients import Kitchen
 from dflint.planning.statements import operations_of
 from dflint.plugin.recipes import Builder
@@ -38,6 +39,11 @@ def rendered(recipe: Recipe, kitchen: Kitchen, holds: Holds, builder: Builder | 
         raise InputError(f"the recipe {recipe.id} cannot be followed here: {error.message}") from error
     for step in steps:
         _verify(recipe, step)
+        if step.kind == "backfill" and not has_key(kitchen.target, kitchen.context.catalog):
+            raise InputError(
+                f"the recipe {recipe.id} goes through the table in batches, and {kitchen.target} has no unique key of "
+                "columns that are NOT NULL"
+            )
     return steps
 
 

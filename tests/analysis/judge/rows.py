@@ -22,16 +22,15 @@ _CHANGES: Final = 14
 _LARGEST: Final = 4
 _OWN: Final = ("id", "b", "r", "s", "t")
 _ACTIONS: Final = ("NO ACTION", "RESTRICT", "CASCADE", "CASCADE", "CASCADE", "SET NULL", "SET NULL", "SET DEFAULT")
-#: Which errors a statement may meet beside those of foreign keys: what cascades write may be NULL or there already,
-#: or belong to no partition.
+#: Which errors a statement may meet beside those of foreign keys: what cascades write may be there already, or belong to
+#: no partition.
 _BY_VALUES: Final = (
-    psycopg.errors.NotNullViolation,
     psycopg.errors.UniqueViolation,
     psycopg.errors.CheckViolation,
     psycopg.errors.TriggeredDataChangeViolation,
 )
 
-#: A row: its table, a partition counting as the table that it is a part of, and its columns.
+#: By number: a row's table, its own partition if it is in one, and its columns.
 Rows = dict[int, tuple[Name, dict[str, Any]]]
 
 
@@ -53,7 +52,7 @@ class NetGrower:
             self._table(f"t{number}" if self._chance.random() < 0.8 else f"T {number}")
         for _ in range(self._chance.randint(3, 11)):
             self._key()
-        for me in range(self._chance.randint(15, 35)):
+        for me in range(self._chance.randint(30, 60)):
             self._row(me)
 
     def _run(self, kind: str, text: str, *parts: sql.Composable) -> bool:
@@ -108,7 +107,12 @@ class NetGrower:
             chosen = sql.SQL(delete)
         match = chance.choice(("", "", "MATCH FULL"))
         later = chance.choice(("", "", "DEFERRABLE", "DEFERRABLE INITIALLY DEFERRED", "NOT ENFORCED"))
-        kinds = ["composite" if composite else "single", *(["self"] if one == other else []), delete, f"UPDATE {update}"]
+        kinds = [
+            "composite" if composite else "single",
+            *(["self"] if one == other else []),
+            delete,
+            f"UPDATE {update}",
+        ]
         kind = "|".join([*kinds, *([match] if match else []), *([later] if later else [])])
         text = "ALTER TABLE {} ADD FOREIGN KEY ({}) REFERENCES {} ({}) {} ON DELETE {} ON UPDATE {} {}"
         parts = self._names(referenced), sql.SQL(match), chosen, sql.SQL(update), sql.SQL(later)
@@ -197,17 +201,26 @@ class _Judging:
     def _rows(self) -> Rows:
         rows: Rows = {}
         for table in self._tables:
-            if table in self._net.partitions:
-                continue
-            only = "" if table in self._net.partitions.values() else "ONLY"
-            query = sql.SQL("SELECT * FROM {} {}").format(sql.SQL(only), sql.Identifier("public", table.name))
-            with self._connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
-                rows.update({row["me"]: (table, row) for row in cursor.execute(query)})
+            if table not in self._net.partitions.values():
+                query = sql.SQL("SELECT * FROM ONLY {}").format(sql.Identifier("public", table.name))
+                with self._connection.cursor(row_factory=psycopg.rows.dict_row) as cursor:
+                    rows.update({row["me"]: (table, row) for row in cursor.execute(query)})
         return rows
 
     def _refused(
         self, error: psycopg.Error, predicted: tuple[CascadeOperation, ...], columns: tuple[str, ...], table: Name
     ) -> Iterator[str]:
+        if isinstance(error, psycopg.errors.NotNullViolation):
+            self._seen["refused NULL"] += 1
+            of_table = [
+                each
+                for each in predicted
+                if self._root(self._keys[each.constraint].table).name
+                == self._root(Name("public", error.diag.table_name or "")).name
+            ]
+            if not any(each.result == "refused" or each.action == "set_default" for each in of_table):
+                yield f"unexpected: {error}"
+            return
         if isinstance(error, _BY_VALUES):
             self._seen["refused by values"] += 1
             return
@@ -218,8 +231,10 @@ class _Judging:
         key = self._keys[identity]
         self._seen["refused"] += 1
         said = {each.result for each in predicted if each.constraint == identity}
-        own = self._same(key.table, table) and not set(columns).isdisjoint(key.columns)
-        if "refused" not in said and not own:
+        moves = "id" in columns and table in self._net.partitions.values()
+        changed = {*columns, *(["g"] if "r" in columns else [])}
+        own = self._same(key.table, table) and (moves or not changed.isdisjoint(key.columns))
+        if "refused" not in said and not own and not any(identity in each.checks for each in predicted):
             yield f"refused by {identity}, of which is said {sorted(said)}: {error}"
 
     def _constraint(self, error: psycopg.Error) -> str:
@@ -253,7 +268,7 @@ class _Judging:
         self._seen["done"] += 1
         really_deleted = {self._root(table) for me, (table, _) in self._before.items() if me not in after}
         really_updated = {
-            (table, column)
+            (self._root(table), column)
             for me, (table, row) in self._before.items()
             if me in after
             for column, value in row.items()
@@ -275,8 +290,8 @@ class _Judging:
         gone = [(table, row) for me, (table, row) in self._before.items() if me not in after]
         for key in self._net.keys:
             referring = [
-                me for me, (table, row) in self._before.items() if table == self._root(key.table) and key.enforced
-                and any(_refers(key, row, other) for where, other in gone if where == self._root(key.references))
+                me for me, (table, row) in self._before.items() if key.enforced and key.table in self._above(table)
+                and any(_refers(key, row, other) for where, other in gone if key.references in self._above(where))
             ]  # fmt: skip
             for me in referring:
                 each = said.get(key.identity)
@@ -284,16 +299,24 @@ class _Judging:
                     yield f"nothing is said of {key.identity}, by which row {me} referred to one that is gone"
                 elif each.result == "deleted" and me in after:
                     yield f"row {me} is still there, though {key.identity} takes it along"
-                elif each.result == "updated" and me in after and all(
-                    after[me][1][column] == self._before[me][1][column] for column in each.columns
-                ) and any(after[me][1][column] != 0 for column in each.columns):
+                elif (
+                    each.result == "updated"
+                    and me in after
+                    and all(after[me][1][column] == self._before[me][1][column] for column in each.columns)
+                    and any(after[me][1][column] != 0 for column in each.columns)
+                ):
                     yield f"row {me} is as it was, though {key.identity} changes it"
                 self._seen[f"seen {each.result if each else ''}"] += 1
 
+    def _above(self, table: Name) -> list[Name]:
+        """The table, what it is a partition of, and so on."""
+        listed = [table]
+        while listed[-1] in self._net.partitions:
+            listed.append(self._net.partitions[listed[-1]])
+        return listed
+
     def _root(self, table: Name) -> Name:
-        while table in self._net.partitions:
-            table = self._net.partitions[table]
-        return table
+        return self._above(table)[-1]
 
     def _same(self, one: Name, other: Name) -> bool:
         return self._root(one) == self._root(other) or one in self._net.children.get(other, ())
