@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Final
 
 from msgspec import Struct
 
@@ -65,6 +66,9 @@ class ForeignKeyNet(Struct, frozen=True):
         children: table -> the tables that inherit from it, partitions left out.
         generated: table -> generated column -> the columns that it is computed from.
         not_null: table -> columns that cannot be NULL, of those that keys have.
+        partitioned_by: partitioned table -> the columns by whose values rows go to partitions; None: any may be one.
+        moving_deletes: for keys that refer to it, a row that goes to another partition is deleted: before PostgreSQL
+            15.
         links: tables and what they refer to, also by keys of which nothing else is known.
     """
 
@@ -74,7 +78,13 @@ class ForeignKeyNet(Struct, frozen=True):
     children: Mapping[Name, tuple[Name, ...]]
     generated: Mapping[Name, Mapping[str, tuple[str, ...]]]
     not_null: Mapping[Name, frozenset[str]]
+    partitioned_by: Mapping[Name, frozenset[str] | None]
+    moving_deletes: bool
     links: frozenset[tuple[Name, Name]]
+
+
+#: See `ForeignKeyNet.moving_deletes`.
+MOVING_UPDATES_SINCE: Final = 15
 
 
 def foreign_key(table: Name, constraint: Constraint, referenced_columns: tuple[str, ...]) -> ForeignKey | None:

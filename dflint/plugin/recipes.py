@@ -37,8 +37,11 @@ class Ingredients(Protocol):
             InputError: the operation has nothing for a hole.
         """
 
-    def new_name(self, what: str) -> str:
-        """A name, not quoted, that nothing in the target's schema has; the same for the same ``what``."""
+    def new_name(self, what: str, column: str | None = None) -> str:
+        """A name, not quoted, that nothing in the target's schema has; the same for the same words.
+
+        It is made of the table's name, the column's (the operation's own where None is given), and ``what``.
+        """
 
     def definition(self, identity: str) -> str | None:
         """How the server prints an index, constraint, view or default; None where nobody asked it."""

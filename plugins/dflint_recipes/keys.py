@@ -42,7 +42,7 @@ def not_null(given: Ingredients, name: str) -> Iterator[RecipeStep]:
     """
     target, column = given.fill("{target}"), quote_identifier(name)
     if given.version >= 18:
-        constraint = quote_identifier(given.new_name(f"{name}_not_null"))
+        constraint = quote_identifier(given.new_name("not_null", name))
         yield RecipeStep(
             sql=f"ALTER TABLE {target} ADD CONSTRAINT {constraint} NOT NULL {column} NOT VALID",
             why="For a moment nobody can read or write; nulls are refused from then on, old rows are not looked at.",
@@ -52,7 +52,7 @@ def not_null(given: Ingredients, name: str) -> Iterator[RecipeStep]:
             why="The old rows are read under a lock that lets reads and writes through.",
         )
         return
-    proof = quote_identifier(given.new_name(f"{name}_present"))
+    proof = quote_identifier(given.new_name("present", name))
     yield RecipeStep(
         sql=f"ALTER TABLE {target} ADD CONSTRAINT {proof} CHECK ({column} IS NOT NULL) NOT VALID",
         why="For a moment nobody can read or write; nulls are refused from then on, old rows are not looked at.",

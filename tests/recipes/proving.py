@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -59,9 +59,14 @@ class LockSampler:
         self._dsn = dsn
         self._table = table
         self._end = threading.Event()
+        self._oid = ""
         self._thread = threading.Thread(target=self._look)
 
     def __enter__(self) -> Self:
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            row = connection.execute("SELECT %s::regclass::oid", (self._table,)).fetchone()
+        assert row is not None
+        self._oid = str(row[0])
         self._thread.start()
         return self
 
@@ -76,13 +81,10 @@ class LockSampler:
         )
         since: dict[str, float] = {}
         with psycopg.connect(self._dsn, autocommit=True) as connection:
-            row = connection.execute("SELECT %s::regclass::oid", (self._table,)).fetchone()
-            assert row is not None
-            oid = str(row[0])
             raw = connection.pgconn
             raw.prepare(b"look", query)
             while not self._end.is_set():
-                found = raw.exec_prepared(b"look", [oid.encode()])
+                found = raw.exec_prepared(b"look", [self._oid.encode()])
                 now = time.monotonic()
                 modes = [_spelled((found.get_value(n, 0) or b"").decode()) for n in range(found.ntuples)]
                 for kind, stops in (("reads", blocks_reads), ("writes", blocks_writes)):
@@ -101,19 +103,28 @@ def _spelled(mode: str) -> str:
     return _SPELLED[mode.lower()]
 
 
+class Version(Struct, frozen=True):
+    """What one version of an application says: it inserts a key and a note, and changes the note of a key."""
+
+    insert: str = "INSERT INTO t (id, note) VALUES (%(key)s, %(note)s)"
+    update: str = "UPDATE t SET note = %(note)s WHERE id = %(key)s"
+
+
 class Writers:
-    """Sessions that insert, update and read rows all the time; what was acknowledged is remembered.
+    """Sessions that insert and update rows all the time; what was acknowledged is remembered.
 
     Attributes:
         failures: what any of them was refused.
-        written: values by key, as they were acknowledged last.
+        written: notes by key, as they were acknowledged last.
     """
 
-    def __init__(self, dsn: str, table: str = "t", *, column: str = "note", threads: int = 2) -> None:
+    def __init__(self, dsn: str, versions: Sequence[Version], *, threads: int = 2) -> None:
         self.failures: list[str] = []
         self.written: dict[int, str] = {}
-        self.longest = 0.0
-        self._dsn, self._table, self._column = dsn, table, column
+        self._dsn = dsn
+        self._versions = list(versions)
+        self._busy = threading.Semaphore(threads)
+        self._count = threads
         self._end = threading.Event()
         self._threads = [threading.Thread(target=self._write, args=(number, threads)) for number in range(threads)]
 
@@ -127,29 +138,37 @@ class Writers:
         for thread in self._threads:
             thread.join()
 
+    def deploy(self) -> None:
+        """The next version, in the place of the one that is running: no writer uses the old one any more then."""
+        if len(self._versions) < 2:
+            return
+        for _ in range(self._count):
+            self._busy.acquire()
+        self._versions.pop(0)
+        self._busy.release(self._count)
+
     def _write(self, own: int, threads: int) -> None:
-        insert = f"INSERT INTO {self._table} (id, {self._column}) VALUES (%s, %s)"
-        update = f"UPDATE {self._table} SET {self._column} = %s WHERE id = %s"
         key, turn = 1_000_000 + own, 0
         with psycopg.connect(self._dsn, autocommit=True) as connection:
             while not self._end.is_set():
                 turn += 1
                 old = (turn * 7919 * threads + own) % (ROWS // threads) * threads + own + 1
-                began = time.monotonic()
-                try:
-                    connection.execute(insert.encode(), (key, f"new {turn}"))
-                    self.written[key] = f"new {turn}"
-                    connection.execute(update.encode(), (f"changed {turn}", old))
-                    self.written[old] = f"changed {turn}"
-                except psycopg.Error as error:
-                    self.failures.append(str(error))
-                self.longest = max(self.longest, time.monotonic() - began)
+                with self._busy:
+                    self._say(connection, self._versions[0].insert, key, f"new {turn}")
+                    self._say(connection, self._versions[0].update, old, f"changed {turn}")
                 key += threads
                 time.sleep(0.002)
 
-    def lost(self, connection: psycopg.Connection[Any], column: str | None = None) -> list[int]:
-        """Keys whose last acknowledged value is not there."""
-        query = f"SELECT id, {column or self._column} FROM {self._table} WHERE id = ANY (%s)"
+    def _say(self, connection: psycopg.Connection[Any], statement: str, key: int, note: str) -> None:
+        try:
+            connection.execute(statement.encode(), {"key": key, "note": note})
+            self.written[key] = note
+        except psycopg.Error as error:
+            self.failures.append(str(error))
+
+    def lost(self, connection: psycopg.Connection[Any], table: str, column: str) -> list[int]:
+        """Keys whose last acknowledged note is not there."""
+        query = f"SELECT id, {column} FROM {table} WHERE id = ANY (%s)"
         there = dict(connection.execute(query.encode(), (list(self.written),)).fetchall())
         return [key for key, value in self.written.items() if there.get(key) != value]
 
@@ -161,7 +180,7 @@ class Proof(Struct, kw_only=True):
         naive, safe: how long others were stopped.
         plan: the recipe's.
         differs: printed differences of the catalog's end from the naive statement's.
-        undone: printed differences from the start after the undo.
+        undone: printed differences from the start after the undo; None where nobody undid it.
     """
 
     naive: Held
@@ -169,7 +188,7 @@ class Proof(Struct, kw_only=True):
     plan: SafePlan
     outcome: Outcome
     differs: list[str]
-    undone: list[str]
+    undone: list[str] | None
     failures: list[str]
     lost: list[int]
 
@@ -188,8 +207,10 @@ async def prove(
     *,
     before: str = "",
     schema: str = SCHEMA,
-    after: str = "",
     table: str = "t",
+    versions: Sequence[Version] = (Version(),),
+    reads: tuple[str, str] = ("t", "note"),
+    undoing: bool = True,
     rows: int = ROWS,
     inspect: Callable[[psycopg.Connection[Any]], None] | None = None,
 ) -> Proof:
@@ -200,8 +221,10 @@ async def prove(
         sql: the naive statement.
         before: further statements for both.
         schema: that makes a table t with id and note.
-        after: the name of the column that writers wrote to, where it has another afterwards.
         table: whose locks are looked at.
+        versions: of the application; the next is deployed where the plan asks for it.
+        reads: the table and the column where the notes are at the end.
+        undoing: take it back.
         inspect: looks at the database after the recipe.
     """
     prepared = schema.format(rows=rows) + before + "; ANALYZE"
@@ -214,16 +237,19 @@ async def prove(
     start = await read_live(other)
     definitions = await _definitions(other, sql)
     made = safe_plan_sql(sql, start, version=start.version or 0, definitions=definitions)
-    with LockSampler(other, table) as safe, Writers(other) as writers:
+    with LockSampler(other, table) as safe, Writers(other, versions) as writers:
         time.sleep(0.1)
-        outcome = await _carried_out(made.plan, other, manual=len(made.plan.steps))
+        outcome = await _carried_out(made.plan, other, manual=len(made.plan.steps), deploy=writers.deploy)
         time.sleep(0.1)
     with psycopg.connect(other, autocommit=True) as connection:
-        lost = writers.lost(connection, after or None)
+        lost = writers.lost(connection, *reads)
         if inspect is not None:
             inspect(connection)
     found = differences(await read_live(one), await read_live(other))
-    if made.plan.point_of_no_return is None:
+    undone = None
+    if not undoing:
+        pass
+    elif made.plan.point_of_no_return is None:
         undone = await _undone(other, outcome, start)
     else:
         # What can be taken back ends at the last thing that a person has to do.
@@ -244,11 +270,12 @@ async def prove(
     )
 
 
-async def _carried_out(plan: Plan, dsn: str, *, manual: int) -> Outcome:
+async def _carried_out(plan: Plan, dsn: str, *, manual: int, deploy: Callable[[], None] = lambda: None) -> Outcome:
     """Execute a plan; what a person has to do is said to be done, so many times."""
     source = ConnectionSource.coerce(dsn)
     outcome = await execute(plan, source, Options(again=True), Silent())
     while manual and outcome.state != "done" and "is for a person to do" in outcome.message:
+        deploy()
         outcome = await resume(source, None, Options(), Silent())
         manual -= 1
     return outcome

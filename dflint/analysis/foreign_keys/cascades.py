@@ -111,10 +111,13 @@ class _Closure:
         while self._queue:
             event, first = self._queue.popleft()
             via = self._via[event, first]
+            moves = event.column is not None and self._net.moving_deletes and self._moves(event.table, {event.column})
             for table in self._same_rows(event.table):
                 for way in self._to.get(table, ()):
                     if not first or self._first is None or way.identity in self._first:
                         self._follow(way, event, via)
+                        if moves:
+                            self._follow(way, Event(event.table), via)
         return iter(self._found.values())
 
     def _with_children(self, event: Event) -> Iterator[Event]:
@@ -183,20 +186,30 @@ class _Closure:
     def _checked(self, key: ForeignKey, action: Action, changed: tuple[str, ...]) -> tuple[str, ...]:
         """The keys that new values of these columns may not keep.
 
-        NULL keeps all but a MATCH FULL key, if it is mixed. A row that goes to another partition is checked for all.
+        NULL keeps all but a MATCH FULL key, if it is mixed. A row that goes to another partition is checked for all;
+        and what a key refers to may have left the partition that the key is about.
         """
         if not changed:
             return ()
         new = {*changed, *self._made_of(key.table, changed)}
-        moves = key.table in self._partitions
+        moves = self._moves(key.table, new)
+        leaves = key.references in self._net.partitions
         found = []
         for table in self._same_rows(key.table):
             for other, identity, columns, _ in self._own.get(table, ()):
                 nulls = action == "set_null" and (other.match != "full" or new.issuperset(columns))
-                kept = nulls or new.isdisjoint(columns) or (action == "cascade" and other is key)
+                kept = nulls or new.isdisjoint(columns) or (action == "cascade" and other is key and not leaves)
                 if moves or not kept:
                     found.append(identity)
         return tuple(sorted(found))
+
+    def _moves(self, table: Name, columns: set[str]) -> bool:
+        """Whether new values of these columns may take a row to another partition."""
+        for each in self._same_rows(table):
+            by = self._net.partitioned_by.get(each, frozenset())
+            if by is None or not by.isdisjoint(columns):
+                return True
+        return False
 
     def _made_of(self, table: Name, columns: Collection[str]) -> list[str]:
         """The generated columns that are computed from one of these."""

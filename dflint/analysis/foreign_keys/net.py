@@ -8,7 +8,7 @@ from typing import Any
 import networkx as nx
 
 from dflint.model.catalog import Catalog, Table
-from dflint.model.foreign_keys import ForeignKey, ForeignKeyNet, foreign_key
+from dflint.model.foreign_keys import MOVING_UPDATES_SINCE, ForeignKey, ForeignKeyNet, foreign_key
 from dflint.model.names import Name
 
 
@@ -20,6 +20,7 @@ def net_of(catalog: Catalog) -> ForeignKeyNet:
     children: dict[Name, tuple[Name, ...]] = {}
     generated: dict[Name, dict[str, tuple[str, ...]]] = {}
     not_null: dict[Name, frozenset[str]] = {}
+    partitioned_by: dict[Name, frozenset[str] | None] = {}
     for table in catalog.relations.values():
         if not isinstance(table, Table):
             continue
@@ -33,10 +34,22 @@ def net_of(catalog: Catalog) -> ForeignKeyNet:
         if made:
             generated[table.name] = made
         keys += _of_table(table, catalog)
+        if table.partition_by is not None:
+            by = [each.column for each in table.partition_by.elements]
+            partitioned_by[table.name] = None if None in by else frozenset(by)  # type: ignore[arg-type]
         not_null[table.name] = frozenset([each.name for each in table.columns if each.not_null])
     keys.sort(key=lambda key: (key.table, key.name))
-    links = frozenset([(key.table, key.references) for key in keys])
-    return ForeignKeyNet(tuple(keys), rows, partitions, children, generated, not_null, links)
+    return ForeignKeyNet(
+        keys=tuple(keys),
+        rows=rows,
+        partitions=partitions,
+        children=children,
+        generated=generated,
+        not_null=not_null,
+        partitioned_by=partitioned_by,
+        moving_deletes=catalog.version is None or catalog.version < MOVING_UPDATES_SINCE,
+        links=frozenset([(key.table, key.references) for key in keys]),
+    )
 
 
 def _of_table(table: Table, catalog: Catalog) -> list[ForeignKey]:

@@ -7,13 +7,13 @@ from typing import Final, NamedTuple
 
 from dflint.catalog.reader.constraints import ACTIONS, MATCHES
 from dflint.catalog.reader.session import SQL, ReaderSession, Row, oid_array, since
-from dflint.model.foreign_keys import ForeignKey, ForeignKeyNet
+from dflint.model.foreign_keys import MOVING_UPDATES_SINCE, ForeignKey, ForeignKeyNet
 from dflint.model.names import Name
 
 #: What leads to the table, directly or through others, and what belongs to it and to these: their own keys, and their
-#: partitions, children, parents. By kind: ``k``: a key, from the table it refers to; ``d``: down to a child or partition; ``u``: up
-#: from a partition. Of a key, whether it changes rows, and whether it is one of those that matter at first: of the
-#: table or one of its kin, and of the column if one is named.
+#: partitions, children, parents. By kind: ``k``: a key, from the table it refers to; ``d``: down to a child or
+#: partition; ``u``: up from a partition. Of a key, whether it changes rows, and whether it is one of those that matter
+#: at first: of the table or one of its kin, and of the column if one is named.
 _LINKS: Final = SQL(
     """
     WITH RECURSIVE tree (here, further, partition) AS MATERIALIZED (
@@ -79,6 +79,15 @@ _GENERATED: Final = SQL(
     ORDER BY a.attrelid, a.attnum, u.attnum
     """
 )
+#: What partitioned tables are partitioned by; 0 stands for an expression.
+_PARTITIONED: Final = SQL(
+    """
+    SELECT p.partrelid, ARRAY(SELECT a.attname FROM pg_catalog.unnest(p.partattrs) AS x (number)
+                              LEFT JOIN pg_catalog.pg_attribute a
+                                ON a.attrelid = p.partrelid AND a.attnum = x.number AND x.number > 0)
+    FROM pg_catalog.pg_partitioned_table p WHERE p.partrelid = ANY (%(tables)s::pg_catalog.oid[])
+    """
+)
 _DEFINITIONS: Final = SQL(
     "SELECT oid, pg_catalog.pg_get_constraintdef(oid) FROM pg_catalog.pg_constraint"
     " WHERE oid = ANY (%(keys)s::pg_catalog.oid[])"
@@ -129,15 +138,16 @@ class _NetReader:
         )
         first = oid_array([each.key for each in self._links if each.first])
         tables = {oid for each in self._links for oid in (each.here, each.further)}
-        rows, relations, printed = await session.together(
+        rows, relations, partitioned, printed = await session.together(
             session.fetch(query, {"keys": oid_array(self._followed())}),
             session.fetch(_RELATIONS, {"tables": oid_array(tables)}),
+            session.fetch(_PARTITIONED, {"tables": oid_array(tables if self._parents else ())}),
             session.fetch(_DEFINITIONS, {"keys": first}),
         )
         self._names = {row[0]: Name(row[1], row[2]) for row in relations}
         await self._read_columns(rows)
         keys = {row[0]: self._key(row) for row in rows}
-        return self._net(keys, relations), {keys[oid].identity: text for oid, text in printed}
+        return self._net(keys, relations, partitioned), {keys[oid].identity: text for oid, text in printed}
 
     def _followed(self) -> list[int]:
         """The first keys, and those from and to tables whose rows these change, and so on."""
@@ -191,7 +201,7 @@ class _NetReader:
             enforced=row[13],
         )
 
-    def _net(self, keys: dict[int, ForeignKey], relations: list[Row]) -> ForeignKeyNet:
+    def _net(self, keys: dict[int, ForeignKey], relations: list[Row], partitioned: list[Row]) -> ForeignKeyNet:
         names = self._names
         children: dict[Name, tuple[Name, ...]] = {}
         for _, parent, child, _, is_partition, _ in self._of_kind("d"):
@@ -204,6 +214,8 @@ class _NetReader:
             children=children,
             generated=self._generated,
             not_null={table: frozenset(columns) for table, columns in self._not_null.items()},
+            partitioned_by={names[oid]: None if None in by else frozenset(by) for oid, by in partitioned},
+            moving_deletes=self._session.version < MOVING_UPDATES_SINCE,
             links=frozenset([(names[each.further], names[each.here]) for each in self._of_kind("k")]),
         )
 

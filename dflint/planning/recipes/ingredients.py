@@ -82,19 +82,25 @@ class Kitchen:
             parts.append(found.group()[0] if found["name"] is None else self._filled(found["name"], found["argument"]))
         return "".join((*parts, template[end:]))
 
-    def new_name(self, what: str) -> str:
-        """A name that nothing in the target's schema has: the table's, the column's, and ``what``."""
-        if what not in self._names:
-            column = getattr(self.operation, "column", None)
-            middle = column if isinstance(column, str) else getattr(column, "name", "")
+    def new_name(self, what: str, column: str | None = None) -> str:
+        """A name that nothing in the target's schema has: the table's, the column's, and ``what``.
+
+        Args:
+            what: the last word.
+            column: another than the operation's.
+        """
+        own = getattr(self.operation, "column", None)
+        middle = column or (own if isinstance(own, str) else getattr(own, "name", ""))
+        known = f"{middle}_{what}"
+        if known not in self._names:
             stem = "_".join(part for part in (self.target.name, middle) if part)
             for number in range(1000):
                 tail = f"_{what}{number or ''}"
                 name = _cut(stem, _LONGEST - len(tail.encode())) + tail
                 if not taken(self, name) and name not in self._names.values():
-                    self._names[what] = name
+                    self._names[known] = name
                     break
-        return self._names[what]
+        return self._names[known]
 
     def definition(self, identity: str) -> str | None:
         """How the server prints an object; None where nobody asked it."""

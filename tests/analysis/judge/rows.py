@@ -102,7 +102,7 @@ class NetGrower:
         delete, update = chance.choice(_ACTIONS), chance.choice(_ACTIONS)
         if delete.startswith("SET") and chance.random() < 0.4:
             some = self._names(own[-1:])
-            chosen = sql.SQL("{} ({})").format(sql.SQL(delete), some)
+            chosen: sql.Composable = sql.SQL("{} ({})").format(sql.SQL(delete), some)
         else:
             chosen = sql.SQL(delete)
         match = chance.choice(("", "", "MATCH FULL"))
