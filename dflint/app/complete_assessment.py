@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from dflint.analysis.foreign_keys.impact import FKOperationType, ForeignKeyImpact
 from dflint.analysis.impact import command_of
-from dflint.app.assess import assess_plan, surroundings_of
+from dflint.app.assess import assess_plan
 from dflint.app.foreign_keys import foreign_key_impact
 from dflint.app.impact import ImpactAnalysis, single_operation
 from dflint.app.operation_types import OperationType, statement_for
 from dflint.app.plan import plan_sql
+from dflint.app.surroundings import surroundings_of
 from dflint.model.impact import Impact
 from dflint.model.plan import Estimate, Plan
 from dflint.model.risk import RiskAssessment, RiskCategory, RiskLevel

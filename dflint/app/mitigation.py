@@ -8,9 +8,10 @@ from typing import Any
 from dflint.analysis.mitigation import measures
 from dflint.analysis.mitigation.limits import loses_data, stopped_seconds, unmet
 from dflint.analysis.mitigation.looking import looks
-from dflint.app.assess import Surroundings, assess_plan, catalog_after, contexts_of, surroundings_of
+from dflint.app.assess import assess_plan, catalog_after, contexts_of
 from dflint.app.plan import plan_sql
 from dflint.app.safe_plan import SafePlan, safe_plan_sql
+from dflint.app.surroundings import Surroundings, surroundings_of
 from dflint.model.errors import DflintError, InputError, nearest
 from dflint.model.mitigation import MitigationPlan, MitigationStrategy, OperationContext, StrategyCategory
 from dflint.model.operations.base import Operation

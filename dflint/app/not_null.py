@@ -7,9 +7,9 @@ from typing import Any
 
 from msgspec import Struct
 
-from dflint.app.assess import surroundings_of, table_name
 from dflint.app.operation_types import OperationType, statement_for
 from dflint.app.safe_plan import safe_plan_sql
+from dflint.app.surroundings import surroundings_of, table_name
 from dflint.catalog.not_null import not_null_state
 from dflint.guard.executor import execute
 from dflint.guard.options import Options, Outcome

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
+from typing import NamedTuple
 
 from msgspec import Struct
 
@@ -104,14 +105,50 @@ async def plan_files(
         InputError: a statement cannot be executed as it stands, or the files cannot be planned together.
         SourceError, ServerError: a file or the server cannot be read.
     """
+    found = await gathered(paths, dsn=dsn, snapshot=snapshot, runner=runner, version=version, plugins=plugins)
+    return make_plan(
+        found.files,
+        found.fold,
+        version=found.version,
+        called=_called,
+        definitions=found.definitions,
+        keep_dropped=keep_dropped,
+    )
+
+
+class Gathered(NamedTuple):
+    """Migration files, and what has to be known to plan them.
+
+    Attributes:
+        files: that are planned, in their history's order.
+        fold: what there is before the first of them.
+        version: major version of the server.
+        definitions: how the server prints what they name.
+    """
+
+    files: list[PlanFile]
+    fold: Fold
+    version: int
+    definitions: dict[str, str]
+
+
+async def gathered(
+    paths: Sequence[str],
+    *,
+    dsn: str | None,
+    snapshot: str | None,
+    runner: str | None,
+    version: int | None,
+    plugins: Sequence[str],
+) -> Gathered:
+    """Migration files of one history, and what there is before them; arguments and errors as `plan_files`."""
     catalog = await _catalog(dsn, snapshot)
     history = _history(paths, runner, plugins)
     major = version or (catalog.version if catalog is not None else None) or NEWEST_VERSION
     files = [_file(history, name) for name in history.files if name in history.selected]
     operations = chain.from_iterable(operations_of(file.text.text.decode()) for file in files)
     definitions = await _definitions(dsn, operations, major)
-    fold = _fold(history, catalog, major)
-    return make_plan(files, fold, version=major, called=_called, definitions=definitions, keep_dropped=keep_dropped)
+    return Gathered(files, _fold(history, catalog, major), major, definitions)
 
 
 def plan_sql(

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from dflint.app.called import with_called
 from dflint.app.effects import known_facts
+from dflint.app.plan import PlanRequest, gathered
 from dflint.facts.passes import in_passes
 from dflint.history.fold import Fold
 from dflint.history.foresight import foresee
@@ -104,6 +105,19 @@ def safe_plan_sql(
         book or recipe_book(),
         definitions,
     )
+
+
+async def safe_plan_files(request: PlanRequest) -> SafePlan:
+    """The plan of migration files of one history, by recipes; errors as `dflint.app.plan.plan_files`."""
+    found = await gathered(
+        request.paths,
+        dsn=request.dsn,
+        snapshot=request.snapshot,
+        runner=request.runner,
+        version=request.version,
+        plugins=request.plugins,
+    )
+    return safe_plan(found.files, found.fold, found.version, recipe_book(request.plugins), found.definitions)
 
 
 def safe_plan(

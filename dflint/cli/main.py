@@ -23,6 +23,7 @@ atexit.register(gc.freeze)
 
 #: Where each verb is; its module is imported when it is used.
 VERBS = {
+    "assess": "dflint.cli.assess:assess",
     "effects": "dflint.cli.effects:effects",
     "exec": "dflint.cli.exec:exec_",
     "facts": "dflint.cli.facts:facts",

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import click
 
 from dflint.app.request import NEWEST_VERSION, OLDEST_VERSION
@@ -9,6 +11,9 @@ from dflint.cli import exit_codes, terminal
 from dflint.cli.options import configuration_options, configured
 from dflint.cli.running import run
 from dflint.model.errors import InputError
+
+if TYPE_CHECKING:
+    from dflint.app.plan import PlanRequest
 
 
 @click.command(short_help="Say, step by step, what executing a migration will do.")
@@ -29,6 +34,8 @@ from dflint.model.errors import InputError
     is_flag=True,
     help="Move tables to the schema dflint_trash instead of dropping them, and copy columns there before.",
 )
+@click.option("--safe", is_flag=True, help="Do by recipes what the files would do under long locks.")
+@click.option("--explain", metavar="STEP", help="Say of one step of a safe plan why it is done so.  [with --safe]")
 @click.option("--save", metavar="PLAN", help="Write the plan there, for `dflint exec PLAN`.")
 @click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
 @click.option("-o", "--output-file", metavar="FILE", help="Write there and not to stdout.")
@@ -41,6 +48,8 @@ def plan(
     runner: str | None,
     pg_version: int | None,
     keep_dropped: bool,
+    safe: bool,
+    explain: str | None,
     save: str | None,
     output_format: str,
     output_file: str | None,
@@ -55,6 +64,10 @@ def plan(
     """
     if db is not None and catalog is not None:
         raise InputError("--db and --catalog contradict each other", remedy="leave one out")
+    if explain is not None and not safe:
+        raise InputError("--explain is about the steps of a safe plan", remedy="add --safe")
+    if safe and keep_dropped:
+        raise InputError("--safe has its own way of keeping what is dropped", remedy="leave --keep-dropped out")
     from dflint.app.databases import database
     from dflint.app.plan import PlanRequest, made
     from dflint.planning.plan_file import write_plan
@@ -69,6 +82,8 @@ def plan(
         plugins=settings.plugins,
         keep_dropped=keep_dropped,
     )
+    if safe:
+        return _safe(request, explain, save, output_format, output_file)
     found = run(made(request))
     document = write_plan(found).decode()
     if save is not None:
@@ -79,4 +94,23 @@ def plan(
         from dflint.cli.plan_text import render
 
         terminal.write(render(found), output_file)
+    return exit_codes.FINE
+
+
+def _safe(
+    request: PlanRequest, explain: str | None, save: str | None, output_format: str, output_file: str | None
+) -> int:
+    from dflint.app.safe_plan import safe_plan_files
+    from dflint.planning.plan_file import write_plan
+
+    found = run(safe_plan_files(request))
+    document = write_plan(found.plan).decode()
+    if save is not None:
+        terminal.write(document, save)
+    if output_format == "json":
+        terminal.write(document, output_file)
+        return exit_codes.FINE
+    from dflint.cli.safe_plan_text import explained, render_safe
+
+    terminal.write(render_safe(found) if explain is None else explained(found, explain), output_file)
     return exit_codes.FINE

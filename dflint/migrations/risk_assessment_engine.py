@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from dflint.app.assess import Surroundings, assess_sql, surroundings_of
+from dflint.app.assess import assess_sql
 from dflint.app.operation_types import OperationType, UnknownOperationType, statement_for
+from dflint.app.surroundings import Surroundings, surroundings_of
 from dflint.model.impact import Impact
 from dflint.model.risk import (
     CategoryRisk,

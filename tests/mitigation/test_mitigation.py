@@ -6,8 +6,8 @@ import psycopg
 import pytest
 
 from dflint.analysis.risk.sizes import with_rows
-from dflint.app.assess import Surroundings, surroundings_of
 from dflint.app.mitigation import mitigation, operation_context
+from dflint.app.surroundings import Surroundings, surroundings_of
 from dflint.migrations.integrated_risk_assessment_system import IntegratedRiskAssessmentSystem
 from dflint.migrations.mitigation_strategy_engine import MitigationStrategyEngine
 from dflint.migrations.risk_assessment_engine import RiskAssessmentEngine

@@ -8,7 +8,8 @@ import psycopg
 import pytest
 
 from dflint.analysis.risk.sizes import with_rows
-from dflint.app.assess import Surroundings, assess_sql, risk_book, surroundings_of
+from dflint.app.assess import assess_sql, risk_book
+from dflint.app.surroundings import Surroundings, surroundings_of
 from dflint.migrations.risk_assessment_engine import RiskAssessmentEngine
 from dflint.model.names import Name
 from dflint.model.risk import RiskCategory
