@@ -20,7 +20,10 @@ _BUILDERS: Mapping[str, Mapping[str, str]] = {
 }
 
 #: Builders that share their statements with an analysis.
-_OF_THE_CORE = {"rename-table": "dflint.analysis.rename.recipe:rename_table"}
+_OF_THE_CORE = {
+    "change-column-type": "dflint.planning.recipes.shadow:change_column_type",
+    "rename-table": "dflint.analysis.rename.recipe:rename_table",
+}
 
 
 @hookimpl

@@ -21,9 +21,10 @@ from dflint.guard.progress import Silent
 from dflint.guard.resume import resume
 from dflint.guard.undoing import undo
 from dflint.history.fold import Fold
-from dflint.model.catalog import Catalog
+from dflint.model.catalog import Catalog, Table
 from dflint.model.locks import MODES, blocks_reads, blocks_writes
 from dflint.model.migration import Runner, Section, Span
+from dflint.model.names import Name
 from dflint.model.plan import Plan
 from dflint.planning.statements import names_in, operations_of, parser
 from dflint.postgres.source import ConnectionSource
@@ -191,6 +192,8 @@ class Proof(Struct, kw_only=True):
     undone: list[str] | None
     failures: list[str]
     lost: list[int]
+    same_columns: bool
+    same_data: bool
 
 
 SCHEMA = """
@@ -210,6 +213,7 @@ async def prove(
     table: str = "t",
     versions: Sequence[Version] = (Version(),),
     reads: tuple[str, str] = ("t", "note"),
+    kept: str = "SELECT 1",
     undoing: bool = True,
     rows: int = ROWS,
     inspect: Callable[[psycopg.Connection[Any]], None] | None = None,
@@ -224,6 +228,7 @@ async def prove(
         table: whose locks are looked at.
         versions: of the application; the next is deployed where the plan asks for it.
         reads: the table and the column where the notes are at the end.
+        kept: a query that gives the same rows after both.
         undoing: take it back.
         inspect: looks at the database after the recipe.
     """
@@ -245,7 +250,9 @@ async def prove(
         lost = writers.lost(connection, *reads)
         if inspect is not None:
             inspect(connection)
-    found = differences(await read_live(one), await read_live(other))
+    data = _rows(other, kept)
+    ends = await read_live(one), await read_live(other)
+    found = differences(*ends)
     undone = None
     if not undoing:
         pass
@@ -267,7 +274,20 @@ async def prove(
         undone=undone,
         failures=writers.failures,
         lost=lost,
+        same_columns=_columns(ends[0], reads[0]) == _columns(ends[1], reads[0]),
+        same_data=_rows(one, kept) == data,
     )
+
+
+def _columns(catalog: Catalog, table: str) -> frozenset[Any]:
+    """The columns of a table, in whatever order."""
+    found = catalog.relation(Name("public", table))
+    return frozenset(found.columns) if isinstance(found, Table) else frozenset()
+
+
+def _rows(dsn: str, query: str) -> list[Any]:
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        return sorted(connection.execute(query.encode()).fetchall())
 
 
 async def _carried_out(plan: Plan, dsn: str, *, manual: int, deploy: Callable[[], None] = lambda: None) -> Outcome:

@@ -89,6 +89,10 @@ def _unique(kitchen: Kitchen) -> str:
     return "UNIQUE " if getattr(kitchen.operation, "unique", False) else ""
 
 
+def _collate(kitchen: Kitchen) -> str:
+    return f"COLLATE {kitchen.clauses.collation}" if kitchen.clauses.collation else ""
+
+
 def _statement(kitchen: Kitchen) -> str:
     return kitchen.sql
 
@@ -120,6 +124,7 @@ HOLES: Final[Mapping[str, tuple[str, Callable[[Kitchen], str]]]] = {
     "constraint": ("the constraint's definition without its name and NOT VALID", _text("constraint")),
     "expression": ("the expression of a CHECK, a DEFAULT, or USING", _text("expression")),
     "type": ("the column's type, or its new one", _text("type")),
+    "collate": ("COLLATE and the collation that is written for the column; nothing without one", _collate),
     "definition": ("a column's definition without DEFAULT and NOT NULL", _text("column")),
     "index": ("what stands after ON table in CREATE INDEX", _text("index")),
     "where": ("the condition of UPDATE and DELETE", _text("where")),
