@@ -132,6 +132,7 @@ class IndexDrop:
     def __init__(self, operation: DropObject) -> None:
         assert operation.target is not None
         self._name: Name = operation.target
+        self._may_be_missing = operation.if_exists
 
     async def mark(self, connection: Connection) -> Mark:
         """The OID of the index."""
@@ -141,6 +142,8 @@ class IndexDrop:
         """By the OID: an index of the same name that was made since is not the one to drop."""
         oid = await relation_oid(connection, self._name)
         if mark is None or mark["index"] is None:
+            if mark is not None and oid is None and self._may_be_missing:
+                return Decision("done", f"there is no index {self._name}")
             return Decision("run", "it was not begun" if mark is None else "there was no such index")
         if oid is None:
             if await index_by_oid(connection, mark["index"]) is not None:

@@ -13,6 +13,11 @@ from tests.recipes.proving import Proof, Version, prove
 from tests.servers import TestServer
 
 _KEY = "ALTER TABLE t ADD PRIMARY KEY (id)"
+_CARRYING = f"""{_KEY};
+ALTER TABLE t ALTER COLUMN n SET NOT NULL, ALTER COLUMN n SET DEFAULT 7,
+  ADD CONSTRAINT one UNIQUE (n, id), ADD CONSTRAINT positive CHECK (n > 0);
+CREATE INDEX by_n ON t (n DESC, note);
+COMMENT ON COLUMN t.n IS 'it''s'"""
 #: Recipe (with a word after a colon where there are several): the naive statement, what has to be there before, and
 #: what else the proof needs.
 _CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
@@ -46,8 +51,7 @@ _CASES: dict[str, tuple[str, str, dict[str, Any]]] = {
     ),
     "change-column-type": (
         "ALTER TABLE t ALTER COLUMN n TYPE bigint",
-        f"{_KEY}; ALTER TABLE t ALTER COLUMN n SET NOT NULL, ALTER COLUMN n SET DEFAULT 7; CREATE INDEX by_n ON t (n DESC, note); "
-        "ALTER TABLE t ADD CONSTRAINT one UNIQUE (n, id), ADD CONSTRAINT positive CHECK (n > 0); COMMENT ON COLUMN t.n IS 'it''s'",
+        _CARRYING,
         {"kept": "SELECT id, n::text FROM t WHERE id <= 1000"},
     ),
     "change-column-type:using": (

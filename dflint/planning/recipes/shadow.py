@@ -71,8 +71,9 @@ class _Carried:
     def sequence(self) -> Name | None:
         """The sequence that it owns."""
         for name, found in self._catalog.relations.items():
-            if isinstance(found, SequenceObject) and found.owner_column == self._column.name:
-                if found.owner_table == self._table.name:
+            if isinstance(found, SequenceObject):
+                owner = (found.owner_table, found.owner_column)
+                if owner == (self._table.name, self._column.name):
                     return name
         return None
 
@@ -404,10 +405,10 @@ class _Shadow:
     def _trigger(self, function: Name, body: str) -> tuple[str, str]:
         """A function and the trigger of its name, which fires after all others: they may change the row."""
         name = quote_identifier(f"zz_{function.name}"[:63])
+        called = f"EXECUTE FUNCTION {quoted(function)}()"
         return (
             f"CREATE FUNCTION {quoted(function)}() RETURNS trigger LANGUAGE plpgsql AS {quote_literal(body).strip()}",
-            f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {self._target} "
-            f"FOR EACH ROW EXECUTE FUNCTION {quoted(function)}()",
+            f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {self._target} FOR EACH ROW {called}",
         )
 
     def _untriggered(self, function: Name) -> tuple[str, str]:
