@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -27,9 +27,14 @@ class Link(NamedTuple):
 
 
 class Graph:
-    """What needs what in one catalog. Nodes are printed identities; arrows go from the dependent to what it needs."""
+    """What needs what in one catalog. Nodes are printed identities; arrows go from the dependent to what it needs.
 
-    def __init__(self, edges: Iterable[Edge], names: Names) -> None:
+    Attributes:
+        unknown: identities of what may need more than the graph shows, and sentences about what was not understood;
+            sorted. Only a catalog that was replayed without a server has any.
+    """
+
+    def __init__(self, edges: Iterable[Edge], names: Names, unknown: Set[str] = frozenset()) -> None:
         found: dict[str, dict[str, dict[Need, Evidence]]] = {}
         for dependent, referenced, need, evidence in edges:
             if dependent != referenced:
@@ -41,14 +46,16 @@ class Graph:
             for referenced, needs in all_needs.items()
         )
         self._columns, self._owners = names.columns, names.owners
+        # The edges are used up now, so that what they found out is known.
+        self.unknown = tuple(sorted(unknown))
 
     @classmethod
     def of(cls, catalog: Catalog) -> Graph:
         """The graph of a catalog: live, loaded from a snapshot, or replayed."""
         # Hundreds of thousands of small objects come to stay: looking for garbage among them takes longest of all.
         with no_garbage_collection():
-            names = Names(catalog)
-            return cls(edges_of(catalog, names), names)
+            names, unknown = Names(catalog), set[str]()
+            return cls(edges_of(catalog, names, unknown), names, unknown)
 
     def __contains__(self, identity: object) -> bool:
         return identity in self._graph
@@ -79,7 +86,8 @@ class Graph:
             {"dependent": dependent, "referenced": referenced, "needs": _link(data).needs}
             for dependent, referenced, data in self._graph.edges(data=True)
         ]
-        return {"edges": sorted(edges, key=lambda edge: (edge["dependent"], edge["referenced"]))}
+        ordered = sorted(edges, key=lambda edge: (edge["dependent"], edge["referenced"]))
+        return {"edges": ordered, "unknown": list(self.unknown)}
 
 
 def _link(needs: dict[Need, Evidence]) -> Link:

@@ -36,7 +36,7 @@ def query_uses(
         search_path: for names without a schema; which one a statement ran with, nobody has recorded. A use is
             therefore only likely, or possible, where relations of its name are in several schemas.
     """
-    wanted = _Wanted(impact, catalog)
+    wanted = Wanted(impact, catalog)
     reasons = list(seen.incomplete_because)
     if not wanted.keys:
         kind = impact.target.partition(":")[0].replace("_", " ")
@@ -72,12 +72,14 @@ def _how_many(reasons: Iterable[str]) -> str:
     return "; ".join(f"{number:,} ({reason})" for reason, number in Counter(reasons).most_common(3))
 
 
-class _Match(Struct, frozen=True):
+class Match(Struct, frozen=True):
+    """An object that a reference means, and how sure that is."""
+
     identity: str
     certainty: UseCertainty
 
 
-class _Wanted:
+class Wanted:
     """The objects whose users are looked for.
 
     Attributes:
@@ -109,7 +111,7 @@ class _Wanted:
         """What the statement uses; None if it is none of this."""
         found: dict[str, tuple[Reference, UseCertainty]] = {}
         for reference in references.references:
-            match = self._match(reference, statement.text)
+            match = self.match(reference, statement.text)
             if match is not None:
                 found.setdefault(match.identity, (reference, match.certainty))
         if not found:
@@ -129,13 +131,14 @@ class _Wanted:
             writes=any(reference.writes for reference, _ in found.values()),
         )
 
-    def _match(self, reference: Reference, text: str) -> _Match | None:
+    def match(self, reference: Reference, text: str) -> Match | None:
+        """What a reference of a text means, if it is one of the objects."""
         kind = "relation" if reference.kind == "sequence" else reference.kind
         identity = self.keys.get((kind, reference.schema or "", reference.name, reference.column))
         if identity is None:
             return None
         doubtful = reference.name in self._ambiguous and f"{reference.schema}." not in text
-        return _Match(identity, "likely" if doubtful and reference.certainty == "certain" else reference.certainty)
+        return Match(identity, "likely" if doubtful and reference.certainty == "certain" else reference.certainty)
 
 
 def _key(identity: str) -> _Key | None:

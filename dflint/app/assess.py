@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from dflint.analysis.impact import command_of
 from dflint.analysis.risk import Question, StepView, assess
 from dflint.analysis.risk.harms import KINDS
+from dflint.analysis.risk.views import made_here
 from dflint.app.called import with_called
 from dflint.app.effects import known_facts, span_of
 from dflint.app.impact import ImpactAnalysis
@@ -122,7 +123,8 @@ def assess_plan(
         circumstances=circumstances or Circumstances(),
     )
     checks = {rule.check: load_reference(rule.check) for rule in used.rules if rule.check}
-    return assess(question, used.rules, used.matching(contexts), checks)
+    judged = [context for context in contexts if not made_here(context, question)]
+    return assess(question, used.rules, used.matching(judged), checks)
 
 
 def contexts_of(plan: Plan, surroundings: Surroundings) -> list[Context]:

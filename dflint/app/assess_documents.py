@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Literal
 
 import msgspec
 from msgspec import Struct
@@ -11,7 +11,15 @@ from dflint import __version__
 from dflint.app.assess_request import Assessed
 from dflint.app.required_checks import CheckResult
 from dflint.model.effect import Basis, Refusal
-from dflint.model.risk import CategoryRisk, RiskAssessment
+from dflint.model.risk import CategoryRisk, RiskAssessment, RiskFactor
+
+
+class CategoryEntry(Struct, frozen=True, kw_only=True):
+    """One category: the points of its factors sum to its score."""
+
+    score: int
+    level: Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"]
+    factors: tuple[RiskFactor, ...]
 
 
 class AssessmentEntry(Struct, frozen=True, kw_only=True):
@@ -26,7 +34,7 @@ class AssessmentEntry(Struct, frozen=True, kw_only=True):
     matrix_level: Literal["LOW", "MEDIUM", "HIGH", "CRITICAL"] | None
     safety_level: Literal[1, 2, 3] | None
     required_checks: tuple[str, ...]
-    categories: dict[str, Any]
+    categories: dict[str, CategoryEntry]
     will_fail: Refusal | None
     unknown: tuple[str, ...]
     basis: Basis
@@ -80,5 +88,9 @@ def _entry(risk: RiskAssessment) -> AssessmentEntry:
     )
 
 
-def _category(risk: CategoryRisk) -> dict[str, Any]:
-    return {"score": risk.score, "level": risk.risk_level.name, "factors": msgspec.to_builtins(risk.risk_factors)}
+def _category(risk: CategoryRisk) -> CategoryEntry:
+    return CategoryEntry(
+        score=risk.score,
+        level=risk.risk_level.name,  # type: ignore[arg-type]  # the names of the enumeration
+        factors=risk.risk_factors,
+    )

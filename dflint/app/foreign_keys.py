@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-import psycopg
 from msgspec import Struct
 
 from dflint.analysis.foreign_keys.impact import (
@@ -112,7 +111,7 @@ async def foreign_key_impact(
 
 
 async def connected_impact(
-    connection: psycopg.AsyncConnection[Any],
+    connection: Any,
     operation: FKOperationType | str,
     table: str,
     details: dict[str, str],
@@ -120,7 +119,10 @@ async def connected_impact(
     with_cascades: bool = True,
     dropping: tuple[str, ...] = (),
 ) -> ForeignKeyImpact:
-    """As `foreign_key_impact`, over an open connection outside a transaction; only what the table needs is read.
+    """As `foreign_key_impact`, over an open connection; only what the table needs is read.
+
+    Args:
+        connection: a `psycopg.AsyncConnection` outside a transaction, in autocommit mode; and as `foreign_key_impact`.
 
     Raises:
         NotFound: what is named does not exist.
@@ -158,9 +160,7 @@ def impact_in(
     return assess(change, impact, constraints, effects, catalog, net, with_cascades=with_cascades)
 
 
-async def _surroundings(
-    connection: psycopg.AsyncConnection[Any], operation: Operation, path: tuple[str, ...]
-) -> Surroundings:
+async def _surroundings(connection: Any, operation: Operation, path: tuple[str, ...]) -> Surroundings:
     """What has to do with the table; everything where there is no such table, to say what there is instead."""
     found = None if operation.target is None else await find_table(connection, operation.target, path)
     if found is not None:

@@ -130,7 +130,7 @@ class _Work:
         window = self._context.maintenance_window
         plain = kept if loses_data(self._naive) is not None and loses_data(kept) is None else self._naive
         seconds = stopped_seconds(plain)
-        if not safe.replaced:
+        if not safe.rewritten:
             return plain, ("no recipe is needed, or there is none, for the statement",)
         if not self._context.production_environment:
             return plain, ("nobody uses the database: the statement itself is the simplest plan",)
@@ -138,7 +138,7 @@ class _Work:
             return plain, (
                 f"others may be stopped for {seconds:.3g} s, which the maintenance window of {window:g} minutes allows",
             )
-        names = ", ".join(each.recipe.id for each in safe.replaced)
+        names = ", ".join(each.recipe.id for each in safe.rewritten)
         why = (
             f"the statement may stop others for {seconds:.3g} s"
             if seconds is not None
@@ -160,13 +160,13 @@ class _Work:
                 measures.dependents(self.before),
                 measures.rehearsal(self._naive),
             ]
-        if chosen == safe.plan and safe.replaced:
+        if chosen == safe.plan and safe.rewritten:
             found.append(self._rewrite(safe))
         return [each for each in found if each is not None]
 
     def _rewrite(self, safe: SafePlan) -> MitigationStrategy:
         after = self._assess(safe.plan, Circumstances())
-        recipes = [each.recipe for each in safe.replaced]
+        recipes = [each.recipe for each in safe.rewritten]
         return MitigationStrategy(
             id="safe-rewrite",
             category=StrategyCategory.SAFE_REWRITE,

@@ -81,7 +81,7 @@ async def plan_not_null(source: ConnectionSource, table: str, column: str, detai
         raise NotFound(f"there is no table {table}")
     safe = safe_plan_sql(sql, surroundings.catalog, version=surroundings.version)
     return NotNullPlan(
-        table=table, column=column, plan=safe.plan, recipes=tuple(each.recipe.id for each in safe.replaced)
+        table=table, column=column, plan=safe.plan, recipes=tuple(each.recipe.id for each in safe.rewritten)
     )
 
 

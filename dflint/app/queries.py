@@ -16,7 +16,7 @@ from dflint.sql.parse import Parser, text_start
 from dflint.sql.source_text import SourceText
 
 #: Changes after which statements that name the target fail or mean something else; after the others they just run.
-_NAMES_GO: Final = frozenset(
+NAMES_GO: Final = frozenset(
     {
         "drop-table",
         "drop-column",
@@ -26,6 +26,13 @@ _NAMES_GO: Final = frozenset(
         "drop-sequence",
         "rename-table",
         "rename-column",
+        "rename-view",
+        "rename-function",
+        "rename-type",
+        "rename-sequence",
+        "rename-constraint",
+        "set-function-schema",
+        "set-type-schema",
         "set-schema",
     }
 )
@@ -81,4 +88,4 @@ def uses(impact: Impact, seen: SeenStatements, catalog: Catalog, search_path: tu
 
 def breaks_statements(impact: Impact, found: QueryUses) -> bool:
     """Whether statements that ran before fail, or mean something else, after the change."""
-    return bool(found.statements) and impact.operation in _NAMES_GO
+    return bool(found.statements) and impact.operation in NAMES_GO

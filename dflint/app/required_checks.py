@@ -12,10 +12,15 @@ from dflint.app.fingerprints import normalised
 from dflint.app.locks import looks
 from dflint.app.mitigation import mitigation
 from dflint.app.surroundings import Surroundings
+from dflint.catalog.not_null import row_without_value
 from dflint.model.errors import InputError
 from dflint.model.mitigation import OperationContext
+from dflint.model.names import Name
+from dflint.model.operations.base import Operation
+from dflint.model.operations.tables import AddColumn, SetNotNull
 from dflint.model.risk import RiskAssessment, RiskFactor
-from dflint.planning.statements import statements_of
+from dflint.planning.statements import operations_of, statements_of
+from dflint.postgres.source import ConnectionSource
 from dflint.trace.trace_file import load as load_trace
 
 #: A lock that stops others for longer than that is long, in seconds.
@@ -86,6 +91,39 @@ async def _validation(case: Case) -> _Answer:
     if refusal is None:
         return True, "the server accepts it as things stand"
     return False, f"the server refuses it: {refusal.reason} ({refusal.sqlstate})"
+
+
+async def _not_null(case: Case) -> _Answer:
+    """Whether rows are in the way: the server tells that only when the statement runs, or when it is asked."""
+    accepted, message = await _validation(case)
+    if not accepted:
+        return accepted, message
+    asked = [each for each in map(_in_the_way, operations_of(case.risk.sql)) if each is not None]
+    if not asked:
+        return True, "no row can be in the way"
+    if case.dsn is None:
+        return None, "a snapshot does not tell whether a row is in the way"
+    for table, column in asked:
+        name = case.surroundings.catalog.resolve(table, case.surroundings.search_path)
+        found = await row_without_value(ConnectionSource.coerce(case.dsn), name, column)
+        words = f"{name} has rows" if column is None else f"{name} has rows without a value in {column}"
+        if found is None:
+            return None, f"it could not be told in time whether {words}"
+        if found:
+            return False, f"{words}: the server will refuse it (23502)"
+    return True, "no row is in the way"
+
+
+def _in_the_way(operation: Operation) -> tuple[Name, str | None] | None:
+    """The table whose rows are in the way, those without a value in a column, or all of them; None: none can be."""
+    if isinstance(operation, SetNotNull):
+        return operation.target, operation.column
+    if not isinstance(operation, AddColumn):
+        return None
+    column = operation.column
+    required = column.not_null or any(each.kind in ("not_null", "primary_key") for each in column.constraints)
+    filled = column.default is not None or column.generated is not None or column.identity or column.serial
+    return (operation.target, None) if required and not filled else None
 
 
 async def _dependencies(case: Case) -> _Answer:
@@ -187,7 +225,7 @@ async def _rehearsal(case: Case) -> _Answer:
 #: Names that rows of the matrix may use: what each says, and how it is found out.
 CHECKS: Final[dict[str, tuple[str, Callable[[Case], Awaitable[_Answer]]]]] = {
     "validation": ("the server accepts the statement as things stand", _validation),
-    "not-null-handler": ("no row is in the way of NOT NULL: the server accepts the statement", _validation),
+    "not-null-handler": ("the server accepts the statement, and no row is in the way of NOT NULL", _not_null),
     "dependencies": ("no other object breaks, goes, or means something else", _dependencies),
     "risk": ("everything that decides the risk is known", _risk),
     "mitigation": ("there is a plan, and how much less its risk is", _mitigation),

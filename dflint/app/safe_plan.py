@@ -59,6 +59,11 @@ class SafePlan(Struct, frozen=True, kw_only=True):
     replaced: tuple[Replaced, ...]
     kept: tuple[str, ...]
 
+    @property
+    def rewritten(self) -> tuple[Replaced, ...]:
+        """Those that run something else than the statement itself."""
+        return tuple(each for each in self.replaced if not each.recipe.fallback)
+
 
 @cache
 def recipe_book(plugins: tuple[str, ...] = (), paths: tuple[str, ...] = ()) -> RecipeBook:
@@ -137,7 +142,7 @@ def safe_plan(
     for file in files:
         for items in _transactions(file, fold):
             chosen = [_chosen(item, book, definitions or {}) for item in items]
-            if not any(recipe for _, recipe, _ in chosen):
+            if not any(recipe and not recipe.fallback for _, recipe, _ in chosen) and items[0].group:
                 assembly.keep(file.path, [item.sql for item in items], in_transaction=items[0].group > 0)
                 continue
             for item, (found, recipe, _) in zip(items, chosen, strict=True):

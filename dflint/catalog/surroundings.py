@@ -15,17 +15,20 @@ from msgspec.structs import replace
 
 from dflint.catalog.reader.building import CatalogBuilder
 from dflint.catalog.reader.fetching import read_rows
-from dflint.catalog.reader.foreign_keys import read_net
+from dflint.catalog.reader.foreign_keys import SchemaChanged, read_net
 from dflint.catalog.reader.relations import TABLE_KINDS
 from dflint.catalog.reader.scope import around
-from dflint.catalog.reader.session import SQL, ReaderSession, reader_session
+from dflint.catalog.reader.session import SQL, ReaderSession, joint_session
 from dflint.catalog.reader.texts import Texts, parser_library
 from dflint.model.catalog import Catalog
+from dflint.model.errors import ServerError
 from dflint.model.foreign_keys import ForeignKeyNet
 from dflint.model.garbage import no_garbage_collection
 from dflint.model.names import Name
 
-_ATTEMPTS: Final = 3
+#: How often what changes while it is read is read again, at most.
+_ATTEMPTS: Final = 4
+#: Milliseconds to wait for a lock on one of the system's own catalogs.
 _LOCK_MS: Final = 200
 
 _SNAPSHOT: Final = SQL("SELECT pg_catalog.pg_current_snapshot()::pg_catalog.text")
@@ -77,7 +80,8 @@ async def read_surroundings(
 ) -> Surroundings:
     """What has to do with one table.
 
-    Something was committed meanwhile: it is read again, until two readings agree.
+    Where something was committed meanwhile, it is read again, until nothing is or two readings ask the same and get the
+    same: what was so twice was so in between. Else the catalog is incomplete, and says so.
 
     Args:
         connection: outside a transaction; it is given back as it was.
@@ -88,23 +92,30 @@ async def read_surroundings(
 
     Raises:
         InputError: the connection is in a transaction, or the server is older than 13.
+        ServerError: tables come and go too fast.
         psycopg.Error: the server refuses, or the connection is lost.
     """
     texts = Texts(parser_library())
-    async with reader_session(connection, timeout_ms=timeout_ms, lock_ms=_LOCK_MS, joint=True) as session:
+    found: Surroundings | None = None
+    last = None
+    async with joint_session(connection, timeout_ms=timeout_ms, lock_ms=_LOCK_MS) as session:
         with no_garbage_collection(keeping=True):
-            before = await session.fetch(_SNAPSHOT)
-            found = await _read(session, texts, table, column, words)
-            if await session.fetch(_SNAPSHOT) == before:
-                return found
             for _attempt in range(_ATTEMPTS):
                 session.incomplete.clear()
-                again = await _read(session, texts, table, column, words)
-                if again == found:
-                    return again
-                found = again
-        changing = (*found.catalog.incomplete, "the schema changed while it was read")
-        return replace(found, catalog=replace(found.catalog, incomplete=changing))
+                before = await session.fetch(_SNAPSHOT)
+                session.log = []
+                try:
+                    found = await _read(session, texts, table, column, words)
+                except SchemaChanged:
+                    continue
+                answered, session.log = session.log, []
+                if answered == last or await session.fetch(_SNAPSHOT) == before:
+                    return found
+                last = answered
+    if found is None:
+        raise ServerError("the tables around this one change all the time: their foreign keys cannot be read")
+    changing = (*found.catalog.incomplete, "the schema changed while it was read")
+    return replace(found, catalog=replace(found.catalog, incomplete=changing))
 
 
 async def _read(

@@ -40,7 +40,7 @@ def _assessment(risk: RiskAssessment) -> Iterator[str]:
         for factor in each.risk_factors:
             yield from _wrapped(f"{factor.points:3}  {factor.description}  [{factor.rule}]", "  ")
             for evidence in factor.evidence:
-                if evidence.kind in ("estimate", "traffic", "missing", "dependents"):
+                if evidence.kind in ("estimate", "traffic", "missing", "dependents", "undo"):
                     yield from _wrapped(evidence.detail, "         ")
     if risk.unknown:
         yield ""

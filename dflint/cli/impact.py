@@ -7,6 +7,7 @@ import sys
 
 import click
 
+from dflint.app.code import breaks_code, code_uses
 from dflint.app.impact import FORMS, ImpactAnalysis, catalog_of, requested
 from dflint.app.queries import breaks_statements, counted_statements, statements_of_file, together, uses
 from dflint.cli import exit_codes, terminal
@@ -38,6 +39,12 @@ _USAGE = "".join(f"  {name} {' '.join(form.words)}\n" for name, form in FORMS.it
     "--statements", is_flag=True, help="Say which statements that the server has counted (pg_stat_statements) use it."
 )
 @click.option(
+    "--code",
+    metavar="PATH",
+    multiple=True,
+    help="Say which SQL and Python files of this directory use the object, and where.",
+)
+@click.option(
     "--format",
     "output_format",
     metavar="NAME",
@@ -62,6 +69,7 @@ def impact(
     search_path: str,
     queries: tuple[str, ...],
     statements: bool,
+    code: tuple[str, ...],
     output_format: str,
     output_file: str | None,
     color: str,
@@ -72,8 +80,8 @@ def impact(
     Every dependent is named with what becomes of it: it blocks the change, goes silently, breaks when it is used,
     changes its meaning, follows, or cannot be known. Names are written as in SQL. Nothing is changed.
 
-    Exit status: 0 nothing breaks; 1 something blocks, goes, breaks, changes or is unknown, or statements would fail;
-    2 what was asked for does not exist, or the answer may be incomplete.
+    Exit status: 0 nothing breaks; 1 something blocks, goes, breaks, changes or is unknown, or statements or code would
+    fail; 2 what was asked for does not exist, or the answer may be incomplete.
     """
     form = FORMS[change]
     if len(words) != len(form.words):
@@ -91,7 +99,11 @@ def impact(
     path = tuple(part.strip() for part in search_path.split(",") if part.strip())
     found = ImpactAnalysis(found_in, path).of(operation)
     asked = bool(queries) or statements
-    report = ImpactReport(found, uses(found, together(counted, *given), found_in, path) if asked else None)
+    report = ImpactReport(
+        found,
+        uses(found, together(counted, *given), found_in, path) if asked else None,
+        code_uses(found, code, found_in, path) if code else None,
+    )
     output = Output(
         color=terminal.wants_color(color, sys.stdout) if output_file is None else color == "always",
         width=terminal.width(sys.stdout),
@@ -122,11 +134,15 @@ def _reporter(name: str) -> ImpactReporter:
 def _status(report: ImpactReport) -> int:
     found, queries = report.impact, report.queries
     reasons = found.incomplete_because + (() if queries is None else queries.incomplete_because)
+    if report.code is not None:
+        reasons += tuple(f"{each.file}: {each.reason}" for each in report.code.unread)
     for reason in reasons:
         terminal.say(f"dflint: the answer is incomplete: {reason}")
     if reasons:
         return exit_codes.UNUSABLE
     harmless = all(each.effect == "follows" for each in found.dependents) and not found.refused
     if queries is not None and breaks_statements(found, queries):
+        harmless = False
+    if report.code is not None and breaks_code(found, report.code):
         harmless = False
     return exit_codes.FINE if harmless else exit_codes.FINDINGS

@@ -31,6 +31,7 @@ VERBS = {
     "lint": "dflint.cli.lint:lint",
     "locks": "dflint.cli.locks:locks",
     "plan": "dflint.cli.plan:plan",
+    "restore": "dflint.cli.restore:restore",
     "rule": "dflint.cli.rules:rule",
     "rules": "dflint.cli.rules:rules",
     "runs": "dflint.cli.runs:runs",

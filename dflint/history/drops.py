@@ -98,7 +98,9 @@ def _leave_publications(draft: Draft, name: Name) -> None:
     for key, publication in draft.publications.items():
         if publication is not None and name in publication.tables:
             kept = tuple(table for table in publication.tables if table != name)
-            draft.put_publication(key, replace(publication, tables=kept))
+            columns = tuple(each for each in publication.columns if each[0] != name)
+            filters = tuple(each for each in publication.filters if each[0] != name)
+            draft.put_publication(key, replace(publication, tables=kept, columns=columns, filters=filters))
 
 
 def drop_type_users(draft: Draft, name: Name, cascade: bool, going: dict[Name, Relation | None] | None = None) -> None:

@@ -159,7 +159,17 @@ def _follow_publications(draft: Draft, old: Name, new: Name) -> None:
     for key, publication in draft.publications.items():
         if publication is not None and old in publication.tables:
             tables = sorted(new if table == old else table for table in publication.tables)
-            draft.put_publication(key, replace(publication, tables=tuple(tables)))
+            columns = sorted((new if table == old else table, listed) for table, listed in publication.columns)
+            filters = [(new if table == old else table, found) for table, found in publication.filters]
+            draft.put_publication(
+                key,
+                replace(
+                    publication,
+                    tables=tuple(tables),
+                    columns=tuple(columns),
+                    filters=tuple(sorted(filters, key=lambda each: each[0])),
+                ),
+            )
 
 
 def _take_along(draft: Draft, name: Name, schema: str) -> None:

@@ -10,7 +10,7 @@ from dflint.history.draft import Draft, Refused
 from dflint.history.drops import drop_relations, drop_type_users
 from dflint.history.routines import drop_routine, find
 from dflint.model.catalog import Extension, Other, Publication, Routine
-from dflint.model.expressions import Type
+from dflint.model.expressions import Expr, Type
 from dflint.model.names import Identity, Name
 from dflint.model.operations.objects import (
     AlterOther,
@@ -74,9 +74,38 @@ def create_publication(draft: Draft, operation: CreatePublication) -> None:
     name = operation.target.name
     if draft.publications.get(name) is not None:
         raise Refused
-    tables = tuple(sorted({draft.resolve(table) for table in operation.tables}))
     schemas = tuple(sorted(set(operation.schemas)))
-    draft.put_publication(name, Publication(name, tables, schemas, operation.all_tables))
+    tables, columns, filters = _published(draft, operation)
+    draft.put_publication(
+        name,
+        Publication(
+            name,
+            tuple(sorted(tables)),
+            schemas,
+            operation.all_tables,
+            tuple(sorted(columns.items())),
+            tuple(sorted(filters.items(), key=lambda each: each[0])),
+        ),
+    )
+
+
+def _published(
+    draft: Draft, operation: CreatePublication | AlterPublication
+) -> tuple[set[Name], dict[Name, tuple[str, ...]], dict[Name, Expr]]:
+    """The tables, with inheritance children unless ONLY is written, and column lists and row filters by table."""
+    families = {table: _family(draft, table, table in operation.only) for table in operation.tables}
+    return (
+        {member for family in families.values() for member in family},
+        {member: listed for table, listed in operation.columns for member in families[table]},
+        {member: condition for table, condition in operation.filters for member in families[table]},
+    )
+
+
+def _family(draft: Draft, table: Name, only: bool) -> list[Name]:
+    name = draft.resolve(table)
+    known = draft.known_table(name)
+    # Partitions are published with their partitioned table, and are not listed.
+    return draft.family(name, only or (known is not None and known.partition_by is not None))
 
 
 def alter_publication(draft: Draft, operation: AlterPublication) -> None:
@@ -86,7 +115,7 @@ def alter_publication(draft: Draft, operation: AlterPublication) -> None:
         raise Refused
     if operation.action == "options":
         return
-    tables = {draft.resolve(table) for table in operation.tables}
+    tables, columns, filters = _published(draft, operation)
     schemas = set(operation.schemas)
     if operation.action == "add":
         tables |= set(publication.tables)
@@ -96,7 +125,16 @@ def alter_publication(draft: Draft, operation: AlterPublication) -> None:
             raise Refused
         tables = set(publication.tables) - tables
         schemas = set(publication.schemas) - schemas
-    changed = replace(publication, tables=tuple(sorted(tables)), schemas=tuple(sorted(schemas)))
+    if operation.action != "set":
+        columns = {**dict(publication.columns), **columns}
+        filters = {**dict(publication.filters), **filters}
+    changed = replace(
+        publication,
+        tables=tuple(sorted(tables)),
+        schemas=tuple(sorted(schemas)),
+        columns=tuple(sorted((table, listed) for table, listed in columns.items() if table in tables)),
+        filters=tuple(sorted(((t, found) for t, found in filters.items() if t in tables), key=lambda each: each[0])),
+    )
     draft.put_publication(publication.name, changed)
 
 

@@ -25,6 +25,7 @@ class ForeignKey(Struct, frozen=True, kw_only=True):
         validated: False after NOT VALID.
         enforced: False after NOT ENFORCED (PostgreSQL 18): nothing is checked, and no action is taken.
         deferrable, initially_deferred: when it is checked.
+        period: the last columns are periods (PERIOD, PostgreSQL 18).
     """
 
     name: str
@@ -39,6 +40,7 @@ class ForeignKey(Struct, frozen=True, kw_only=True):
     enforced: bool = True
     deferrable: bool = False
     initially_deferred: bool = False
+    period: bool = False
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -67,8 +69,8 @@ class ForeignKeyNet(Struct, frozen=True):
         generated: table -> generated column -> the columns that it is computed from.
         not_null: table -> columns that cannot be NULL, of those that keys have.
         partitioned_by: partitioned table -> the columns by whose values rows go to partitions; None: any may be one.
-        moving_deletes: for keys that refer to it, a row that goes to another partition is deleted: before PostgreSQL
-            15.
+        moving_deletes: for keys that refer to the whole table, a row that goes to another partition is deleted: before
+            PostgreSQL 15.
         links: tables and what they refer to, also by keys of which nothing else is known.
     """
 
@@ -83,6 +85,8 @@ class ForeignKeyNet(Struct, frozen=True):
     links: frozenset[tuple[Name, Name]]
 
 
+#: From this major on partitioned tables may have foreign keys that are NOT VALID.
+NOT_VALID_ON_PARTITIONED: Final = 18
 #: See `ForeignKeyNet.moving_deletes`.
 MOVING_UPDATES_SINCE: Final = 15
 
@@ -113,4 +117,5 @@ def foreign_key(table: Name, constraint: Constraint, referenced_columns: tuple[s
         enforced=constraint.enforced,
         deferrable=constraint.deferrable,
         initially_deferred=constraint.initially_deferred,
+        period=constraint.without_overlaps,
     )

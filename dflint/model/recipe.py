@@ -68,6 +68,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
         trade_offs: what it costs beside the naive statement, one sentence each.
         steps: as written, with holes; empty where ``build`` makes them.
         build: reference ``module:function`` of the function that makes the steps, "" where the file has them.
+        fallback: only where no other recipe fits.
         differs: in what the end may differ from the naive statement's: ``object_names``, ``column_order``.
         file, line: where it stands.
     """
@@ -82,6 +83,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     trade_offs: tuple[str, ...] = ()
     steps: tuple[dict[str, Any], ...] = ()
     build: str = ""
+    fallback: bool = False
     differs: tuple[str, ...] = ()
     file: str = ""
     line: int = 0

@@ -10,7 +10,7 @@ from msgspec import Struct
 
 from dflint.model.effect import Basis, Refusal
 
-EvidenceKind = Literal["fact", "rows", "bytes", "dependents", "traffic", "estimate", "transaction", "matrix", "missing"]
+EvidenceKind = Literal["fact", "rows", "bytes", "dependents", "traffic", "estimate", "undo", "missing"]
 
 
 @total_ordering

@@ -74,23 +74,69 @@ class QueryUses(Struct, frozen=True):
     incomplete_because: tuple[str, ...] = ()
 
 
+class CodeUse(Struct, frozen=True):
+    """A place of a program that uses the target of a change, or something that the change breaks.
+
+    Attributes:
+        file: its path, below the directory that was searched as the user gave it.
+        line, column: from 1, columns in code points.
+        identity: the printed identity of what it uses.
+        certainty: ``certain``: a statement that names it, or a class mapped to it; ``likely``: parts of the statement
+            are computed, or it is used through a mapped class; ``possible``: a piece of SQL, or a string that is its
+            name.
+        text: the statement, string or expression, shortened.
+        writes: the statement writes to it.
+    """
+
+    file: str
+    line: int
+    column: int
+    identity: str
+    certainty: UseCertainty
+    text: str
+    writes: bool = False
+
+
+class UnreadFile(Struct, frozen=True):
+    """A file, or a statement of one, that could not be read, and may use anything."""
+
+    file: str
+    reason: str
+
+
+class CodeUses(Struct, frozen=True):
+    """The places of a program that use what a change touches.
+
+    Attributes:
+        uses: by file and place.
+        looked_at: how many files were read.
+        unread: what could not be read; empty is good.
+    """
+
+    uses: tuple[CodeUse, ...]
+    looked_at: int
+    unread: tuple[UnreadFile, ...] = ()
+
+
 class ImpactReport(Struct, frozen=True):
     """What there is to say about one change.
 
     Attributes:
-        queries: None: nobody asked for them.
+        queries, code: None: nobody asked for them.
     """
 
     impact: Impact
     queries: QueryUses | None = None
+    code: CodeUses | None = None
 
 
 class ImpactReportDocument(ImpactDocument, frozen=True, omit_defaults=True):
-    """The JSON document of ``dflint impact``; ``queries`` is there where somebody asked for them."""
+    """The JSON document of ``dflint impact``; ``queries`` and ``code`` are there where somebody asked for them."""
 
     queries: QueryUses | None = None
+    code: CodeUses | None = None
 
 
 def report_document(report: ImpactReport) -> ImpactReportDocument:
     """The document of a report."""
-    return ImpactReportDocument(**asdict(to_document(report.impact)), queries=report.queries)
+    return ImpactReportDocument(**asdict(to_document(report.impact)), queries=report.queries, code=report.code)

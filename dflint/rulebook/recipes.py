@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final
 
 from dflint.facts.fact_reader import expand_kinds
-from dflint.facts.fields import Field, Reader, integer, mapping, one_of, some, some_texts, text, texts
+from dflint.facts.fields import Field, Reader, flag, integer, mapping, one_of, some, some_texts, text, texts
 from dflint.facts.kinds import Kinds
 from dflint.facts.vocabulary import vocabulary
 from dflint.facts.when import compile_when
@@ -31,6 +31,7 @@ RECIPE_FIELDS: Final[Mapping[str, Field]] = {
     "since": Field(integer),
     "until": Field(integer),
     "when": Field(mapping),
+    "fallback": Field(flag),
     "steps": Field(some),
     "build": Field(text),
     "consequences": Field(mapping, required=True),
@@ -87,15 +88,16 @@ class RecipeBook:
         self._conditions = vocabulary()
 
     def fitting(self, context: Context) -> list[Recipe]:
-        """The recipes for an operation as it stands there, in order of their ids; what cannot be told fits."""
+        """The recipes for an operation as it stands there, fallbacks last; what cannot be told fits."""
         kind, version = context.operation.kind, context.version
-        return [
+        found = [
             recipe
             for recipe in self.recipes.values()
             if kind in recipe.applies_to
             and (recipe.since or 0) <= version <= (recipe.until or 1000)
             and (not recipe.when or self.holds(recipe.when, context))
         ]
+        return sorted(found, key=lambda recipe: (recipe.fallback, recipe.id))
 
     def holds(self, when: Mapping[str, Any], context: Context) -> bool:
         """Whether conditions hold, or may hold."""
@@ -172,6 +174,7 @@ class _Reading:
             trade_offs=tuple(each.strip() for each in good.get("trade_offs", ())),
             steps=tuple(steps),
             build=self._builders[good["build"]] if "build" in good else "",
+            fallback=good.get("fallback", False),
             differs=tuple(good.get("differs", ())),
             file=document.file,
             line=document.line(("recipe",)),

@@ -25,6 +25,7 @@ class Clauses(Struct, frozen=True, kw_only=True):
         index: all that stands after ``ON table`` in CREATE INDEX.
         where: the condition of UPDATE and DELETE, and of a partial index.
         assignments: of an UPDATE, as ``a = 1, b = 2``.
+        lower, upper, values: of a partition's bound, with commas between them.
     """
 
     constraint: str = ""
@@ -35,6 +36,9 @@ class Clauses(Struct, frozen=True, kw_only=True):
     index: str = ""
     where: str = ""
     assignments: str = ""
+    lower: str = ""
+    upper: str = ""
+    values: str = ""
 
 
 def clauses_of(sql: str, clause: int = -1) -> Clauses:
@@ -76,6 +80,13 @@ def _of_command(command: Any) -> Clauses:
         return Clauses(constraint=_constraint(constraint), expression=_expression(constraint.raw_expr))
     if held == "column_def":
         return _column(definition.column_def, is_new=_name_of(command, "subtype") == "AT_AddColumn")
+    if held == "partition_cmd":
+        bound = definition.partition_cmd.bound
+        return Clauses(
+            lower=", ".join(map(_expression, bound.lowerdatums)),
+            upper=", ".join(map(_expression, bound.upperdatums)),
+            values=", ".join(map(_expression, bound.listdatums)),
+        )
     return Clauses(expression=_expression(definition) if held else "")
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from dflint.app import effects, execution_documents
+from dflint.app import assess_documents, effects, execution_documents
 from dflint.catalog import snapshot_schema
 from dflint.planning import plan_file
 from dflint.trace import trace_file
@@ -13,6 +13,7 @@ from dflint_reports.impact import document as impact_document
 
 if __name__ == "__main__":
     here = Path(__file__)
+    here.with_name("assess.schema.json").write_bytes(assess_documents.schema())
     here.with_name("lint.schema.json").write_bytes(lint_document.schema())
     here.with_name("effects.schema.json").write_bytes(effects.schema())
     here.with_name("impact.schema.json").write_bytes(impact_document.schema())

@@ -13,6 +13,9 @@ _BUILDERS: Mapping[str, Mapping[str, str]] = {
     "keys": {
         "add-primary-key": "add_primary_key",
     },
+    "partitions": {
+        "attach-partition": "attach_partition",
+    },
     "columns": {
         "add-column-filled": "add_column_filled",
         "drop-column": "drop_column",
@@ -22,6 +25,7 @@ _BUILDERS: Mapping[str, Mapping[str, str]] = {
 #: Builders that share their statements with an analysis.
 _OF_THE_CORE = {
     "change-column-type": "dflint.planning.recipes.shadow:change_column_type",
+    "rename-column": "dflint.planning.recipes.second_name:rename_column",
     "rename-table": "dflint.analysis.rename.recipe:rename_table",
 }
 

@@ -4,10 +4,16 @@ import asyncio
 
 import psycopg
 import pytest
+from msgspec.structs import replace
 
 import dflint
+from dflint.analysis.foreign_keys.script import definition_of
 from dflint.app.foreign_keys import UnsafeForeignKeyChange
+from dflint.guard.options import Options
+from dflint.guard.progress import Silent
+from dflint.guard.undoing import undo
 from dflint.model.errors import InputError, NotFound
+from dflint.postgres.source import ConnectionSource
 from tests.catalog.live import execute
 from tests.servers import TestServer
 
@@ -109,3 +115,68 @@ def test_what_cannot_be_asked_is_said(dsn: str) -> None:
         impact_of(dsn, "drop_column", "emp")
     with pytest.raises(NotFound, match="no foreign key"):
         impact_of(dsn, "drop_column", "emp", "dept", dropping=["nothing"])
+
+
+@pytest.mark.majors(18)
+def test_periods_are_in_a_definition_that_no_server_printed(dsn: str) -> None:
+    execute(
+        dsn,
+        """create extension if not exists btree_gist;
+        create table price (item int, valid int4range, primary key (item, valid without overlaps));
+        create table sale (item int, at int4range, constraint priced foreign key (item, period at)
+          references price (item, period valid));""",
+    )
+    found = impact_of(dsn, "drop_column", "sale", "at")
+    (constraint,) = found.affected_constraints
+    expected = "FOREIGN KEY (item, PERIOD at) REFERENCES price(item, PERIOD valid)"
+    assert constraint.definition is not None
+    assert constraint.definition.replace("public.", "") == expected
+    rebuilt = definition_of(replace(constraint, definition=None))
+    execute(dsn, f"alter table sale drop constraint priced; alter table sale add constraint priced {rebuilt}")
+    with psycopg.connect(dsn) as connection:
+        query = "select pg_get_constraintdef(oid) from pg_constraint where conname = 'priced'"
+        assert connection.execute(query).fetchall() == [(expected,)]
+
+
+@pytest.mark.majors(18)
+def test_locks_on_other_tables_are_found_by_odd_names(dsn: str) -> None:
+    execute(
+        dsn,
+        """create table "a.b" (id int primary key); create table "say ""hi" (x int references "a.b");
+        create table b (id int primary key); create schema a; create table a.b (id int primary key);""",
+    )
+    found = impact_of(dsn, "drop_table", '"say ""hi"')
+    assert set(found.locks_on_other_tables) == {'table:public."a.b"'}
+
+
+def test_values_that_keys_may_not_keep_are_said(dsn: str) -> None:
+    execute(
+        dsn,
+        """create table one (id int primary key);
+        create table two (id int not null references one on delete set null, a int default 7 references one
+          on delete set default, b int references one on update cascade, constraint also foreign key (b) references region);
+        """,
+    )
+    found = impact_of(dsn, "drop_table", "one")
+    said = {(each.constraint, each.event): (each.result, each.checks) for each in found.cascade_operations}
+    key = "fk:public.two.two_{}_fkey".format
+    assert said[key("id"), "delete"] == ("refused", ())
+    assert said[key("a"), "delete"] == ("updated", (key("a"),))
+    assert said[key("b"), "update"] == ("updated", ("fk:public.two.also",))
+
+
+@pytest.mark.majors(14, 18)
+@pytest.mark.parametrize("state", ["", " not valid"])
+def test_a_dropped_key_is_as_it_was_after_undo(dsn: str, state: str) -> None:
+    execute(dsn, f"alter table city add constraint back foreign key (country) references country{state}")
+    analyzer = dflint.ForeignKeyAnalyzer(dsn)
+    query = KEYS.replace("conname,", "conname, convalidated,").encode()
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        before = connection.execute(query).fetchall()
+        found = impact_of(dsn, "drop_constraint", "city", constraint_name="back")
+        plan = asyncio.run(analyzer.generate_fk_safe_migration_plan(found))
+        outcome = asyncio.run(analyzer.execute_fk_safe_migration(plan)).outcome
+        assert len(connection.execute(query).fetchall()) == len(before) - 1
+        undone = asyncio.run(undo(ConnectionSource(dsn), outcome.run_id, Options(), Silent()))
+        assert undone.exit_code == 0, undone.message
+        assert connection.execute(query).fetchall() == before

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import threading
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -18,10 +19,12 @@ from dflint.analysis.foreign_keys.net import net_of
 from dflint.app.foreign_keys import asked_for, connected_impact, impact_in
 from dflint.catalog.definitions import read_definitions
 from dflint.catalog.reader import read_catalog
-from dflint.catalog.surroundings import Surroundings
-from dflint.model.errors import DflintError
+from dflint.catalog.surroundings import Surroundings, find_table, read_surroundings
+from dflint.model.errors import DflintError, InputError, NotFound
+from dflint.model.names import Identity, Name
 from dflint.model.quoting import quote_identifier
 from tests.analysis.judge.schemas import Grower, clear
+from tests.catalog.live import execute
 from tests.servers import TestServer
 
 STATEMENTS = 40
@@ -161,3 +164,57 @@ def test_what_is_read_is_enough(pg: TestServer) -> None:
 @pytest.mark.majors(13, 15, 18)
 def test_what_is_read_is_enough_for_many_schemas(pg: TestServer) -> None:
     compare(pg.new_database(), 150, same=False)
+
+
+TURNS = (
+    "ALTER TABLE child DROP CONSTRAINT IF EXISTS one, ADD CONSTRAINT other FOREIGN KEY (x) REFERENCES parent",
+    "ALTER TABLE child DROP CONSTRAINT IF EXISTS other, ADD CONSTRAINT one FOREIGN KEY (x) REFERENCES parent",
+)
+
+
+def test_what_changes_while_it_is_read_is_read_again(pg: TestServer) -> None:
+    dsn = pg.new_database()
+    execute(dsn, f"CREATE TABLE parent (id int PRIMARY KEY); CREATE TABLE child (x int); {TURNS[0]}")
+    stop = threading.Event()
+
+    def change() -> None:
+        with psycopg.connect(dsn, autocommit=True) as connection:
+            while not stop.is_set():
+                for turn in reversed(TURNS):
+                    connection.execute(turn.encode())
+
+    async def look() -> list[Surroundings]:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            table = await find_table(connection, Name("public", "parent"), ())
+            assert table is not None
+            return [await read_surroundings(connection, table) for _ in range(10)]
+
+    worker = threading.Thread(target=change)
+    worker.start()
+    try:
+        found = asyncio.run(look())
+    finally:
+        stop.set()
+        worker.join()
+    for each in found:
+        names = {key.name for key in each.net.keys}
+        if each.catalog.incomplete:
+            assert "the schema changed while it was read" in each.catalog.incomplete
+        else:
+            assert names in ({"one"}, {"other"})
+            assert {key.name for key in net_of(each.catalog).keys} == names
+            assert {Identity.parse(key).parts[-1] for key in each.definitions} == names
+
+
+def test_what_is_no_table_is_looked_for_everywhere(pg: TestServer) -> None:
+    dsn = pg.new_database()
+    execute(dsn, "CREATE TABLE users (id int PRIMARY KEY); CREATE VIEW seen AS SELECT 1 AS x")
+
+    async def ask(table: str) -> ForeignKeyImpact:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            return await connected_impact(connection, "drop_table", table, {})
+
+    with pytest.raises(NotFound, match="usres"):
+        asyncio.run(ask("usres"))
+    with pytest.raises(InputError, match="is a view"):
+        asyncio.run(ask("seen"))

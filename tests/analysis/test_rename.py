@@ -262,3 +262,49 @@ async def test_a_function_that_somebody_else_changes_meanwhile_is_not_overwritte
     assert not result.success
     assert "f()" in result.message
     assert ask(dsn, "SELECT f(), to_regclass('u')") == [(7, None)]
+
+
+def _with_checker(pg: TestServer, schema: str) -> tuple[str, ConnectionSource]:
+    dsn, source = database(pg, "")
+    if not ask(dsn, "SELECT name FROM pg_available_extensions WHERE name = 'plpgsql_check'"):
+        pytest.skip("the server has no plpgsql_check")
+    ask(dsn, f'CREATE SCHEMA "Checks"; CREATE EXTENSION plpgsql_check SCHEMA "Checks"; {schema}')
+    return dsn, source
+
+
+_CHECKED = """
+CREATE TABLE t (id int PRIMARY KEY, n text);
+CREATE TABLE log (id int);
+CREATE FUNCTION counts(t, numeric) RETURNS bigint LANGUAGE plpgsql AS 'BEGIN RETURN (SELECT count(*) FROM t); END';
+CREATE FUNCTION fires() RETURNS trigger LANGUAGE plpgsql AS
+  'BEGIN INSERT INTO log SELECT t.id FROM t WHERE id = new.id; RETURN new; END';
+CREATE TRIGGER one AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION fires();
+CREATE TRIGGER other AFTER UPDATE ON log FOR EACH ROW EXECUTE FUNCTION fires();
+CREATE PROCEDURE runs(x int) LANGUAGE plpgsql AS 'BEGIN DELETE FROM t WHERE id = x; END';
+"""
+
+
+@pytest.mark.majors("all")
+@asynchronous
+async def test_plpgsql_check_looks_at_edited_routines_where_it_is_installed(pg: TestServer) -> None:
+    dsn, source = _with_checker(pg, _CHECKED)
+    plan, result = await renamed(source, "t", "renamed")
+    assert result.success, result.message
+    text = plan.plan.steps[-1].sql or ""
+    # Once for each table that fires it.
+    assert text.count('"Checks".plpgsql_check_function_tb') == 4
+    assert not plan.plan.steps[-1].notes
+    ask(dsn, "INSERT INTO renamed VALUES (1, 'x')")
+    assert ask(dsn, "SELECT counts(NULL, NULL), (SELECT count(*) FROM log)") == [(1, 1)]
+
+
+@pytest.mark.majors("all")
+@asynchronous
+async def test_what_plpgsql_check_rejects_takes_the_rename_back(pg: TestServer) -> None:
+    broken = """CREATE FUNCTION broken() RETURNS void LANGUAGE plpgsql AS
+      'BEGIN PERFORM 1 FROM t; PERFORM missing FROM log; END'"""
+    dsn, source = _with_checker(pg, _CHECKED + broken)
+    _, result = await renamed(source, "t", "renamed")
+    assert not result.success
+    assert "missing" in result.message
+    assert ask(dsn, "SELECT to_regclass('t') IS NOT NULL, to_regclass('renamed')") == [(True, None)]

@@ -75,3 +75,17 @@ async def test_a_table_of_the_same_name_is_not_the_same_table(pg: TestServer) ->
         await connection.execute("DROP TABLE t")
         await connection.execute("CREATE TABLE t (a int)")
         assert (await subject.decide(connection, mark)).action == "needs_operator"
+
+
+@pytest.mark.majors(14, 18)
+@asynchronous
+async def test_an_index_that_may_be_missing_is_dropped_when_it_is_missing(pg: TestServer) -> None:
+    may, must = (
+        observe.subject_of(operations_of(sql))
+        for sql in ("DROP INDEX CONCURRENTLY IF EXISTS i", "DROP INDEX CONCURRENTLY i")
+    )
+    async with await connect(pg.new_database(), autocommit=True) as connection:
+        mark = await may.mark(connection)
+        assert (await may.decide(connection, None)).action == "run"
+        assert (await may.decide(connection, mark)).action == "done"
+        assert (await must.decide(connection, mark)).action == "run"

@@ -68,3 +68,28 @@ def test_a_fingerprint_is_of_the_objects_that_the_plan_touches() -> None:
 def test_without_a_catalog_there_is_no_fingerprint() -> None:
     assert plan("alter table users add a int", setup=None).target.catalog_fingerprint == ""
     assert fingerprint(Catalog(), []) == fingerprint(catalog(SHOP), [])
+
+
+KEY = "alter table orders add constraint bought foreign key (customer) references users (id)"
+
+
+def test_a_constraint_is_added_again_without_a_look_at_the_rows_and_then_validated() -> None:
+    undo = reverse(plan("alter table orders drop constraint bought", setup=f"{SHOP}{KEY};"), ["1"])
+    first, second = undo.steps
+    assert first.sql.endswith("REFERENCES public.users (id) NOT VALID")
+    assert (second.sql, second.kind) == ("ALTER TABLE public.orders VALIDATE CONSTRAINT bought", "tx")
+    assert (first.lock_class, second.lock_class) == ("reads", "schema_changes")
+    assert second.locks["table:public.orders"] == "SHARE UPDATE EXCLUSIVE"
+
+
+def test_what_was_not_valid_is_not_validated() -> None:
+    dropped = plan("alter table orders drop constraint bought", setup=f"{SHOP}{KEY} not valid;")
+    (step,) = reverse(dropped, ["1"]).steps
+    assert step.sql.endswith("NOT VALID")
+
+
+def test_a_key_of_a_partitioned_table_cannot_wait_before_18() -> None:
+    setup = f"{SHOP}alter table events add constraint named foreign key (what) references users (email);"
+    for version, steps in ((17, 1), (18, 2)):
+        dropped = plan("alter table events drop constraint named", setup=setup, version=version)
+        assert len(reverse(dropped, ["1"]).steps) == steps

@@ -25,4 +25,8 @@ def recorded_edges(catalog: Catalog, names: Names) -> Iterator[Edge]:
         names.note(dependent)
         for each in listed:
             names.note(each.referenced)
-            yield recorded(dependent, each.referenced, cast("Need", each.type))
+            if catalog.basis == "replay":
+                # What `dflint.analysis.replayed` has read in the object's text.
+                yield shown(dependent, each.referenced, cast("Need", each.type), "body", "its text")
+            else:
+                yield recorded(dependent, each.referenced, cast("Need", each.type))

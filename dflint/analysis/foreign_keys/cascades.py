@@ -103,6 +103,7 @@ class _Closure:
         self._queue = deque[tuple[Event, bool]]()
         self._found: dict[tuple[str, str], CascadeOperation] = {}
         self._printed: dict[Name, str] = {}
+        self._kin: dict[Name, tuple[Name, ...]] = {}
 
     def run(self, events: Iterable[Event]) -> Iterator[CascadeOperation]:
         starting = {each for event in events for each in self._with_children(event)}
@@ -111,12 +112,13 @@ class _Closure:
         while self._queue:
             event, first = self._queue.popleft()
             via = self._via[event, first]
-            moves = event.column is not None and self._net.moving_deletes and self._moves(event.table, {event.column})
+            moves = event.column is not None and self._moves(event.table, {event.column})
             for table in self._same_rows(event.table):
                 for way in self._to.get(table, ()):
                     if not first or self._first is None or way.identity in self._first:
                         self._follow(way, event, via)
-                        if moves:
+                        # A key that is about one partition loses the row in any version.
+                        if moves and (self._net.moving_deletes or table in self._net.partitions):
                             self._follow(way, Event(event.table), via)
         return iter(self._found.values())
 
@@ -125,16 +127,18 @@ class _Closure:
         for child in self._net.children.get(event.table, ()):
             yield from self._with_children(Event(child, event.column))
 
-    def _same_rows(self, table: Name) -> Iterator[Name]:
+    def _same_rows(self, table: Name) -> tuple[Name, ...]:
         """The table, and those that have rows of it too: its partitions, and what it is a partition of."""
-        above = table
-        while above in self._net.partitions:
-            above = self._net.partitions[above]
-            yield above
-        below = [table]
-        for each in below:
-            yield each
-            below.extend(self._partitions.get(each, ()))
+        found = self._kin.get(table)
+        if found is None:
+            above = [table]
+            while above[-1] in self._net.partitions:
+                above.append(self._net.partitions[above[-1]])
+            below = [table]
+            for each in below:
+                below.extend(self._partitions.get(each, ()))
+            found = self._kin[table] = (*reversed(above[1:]), *below)
+        return found
 
     def _happens(self, event: Event, via: tuple[str, ...], *, first: bool = False) -> None:
         pending = [event]
@@ -205,6 +209,8 @@ class _Closure:
 
     def _moves(self, table: Name, columns: set[str]) -> bool:
         """Whether new values of these columns may take a row to another partition."""
+        if not self._net.partitioned_by:
+            return False
         for each in self._same_rows(table):
             by = self._net.partitioned_by.get(each, frozenset())
             if by is None or not by.isdisjoint(columns):
@@ -213,7 +219,9 @@ class _Closure:
 
     def _made_of(self, table: Name, columns: Collection[str]) -> list[str]:
         """The generated columns that are computed from one of these."""
-        generated = self._net.generated.get(table, {})
+        generated = self._net.generated.get(table)
+        if generated is None:
+            return []
         return [made for made, of in generated.items() if not set(of).isdisjoint(columns)]
 
     def _identity(self, table: Name) -> str:

@@ -7,6 +7,7 @@ from typing import Final
 
 from dflint.analysis.foreign_keys.impact import AffectedConstraint, FKOperationType, ForeignKeyImpact
 from dflint.model.errors import InputError, nearest
+from dflint.model.foreign_keys import NOT_VALID_ON_PARTITIONED
 from dflint.model.names import Name
 from dflint.model.quoting import quote_identifier, quote_literal
 from dflint.model.schema import Constraint
@@ -15,8 +16,6 @@ from dflint.planning.undo.spelling import constraint_sql, quoted
 #: ``minimal_downtime``: short steps, and no scan under a lock that stops writers. ``single_transaction``: all or
 #: nothing, and no moment in which a key that stays is not enforced.
 STRATEGIES: Final = ("minimal_downtime", "single_transaction")
-#: From this major on partitioned tables may have foreign keys that are NOT VALID.
-_NOT_VALID_ON_PARTITIONED: Final = 18
 
 
 def statements(impact: ForeignKeyImpact, strategy: str = STRATEGIES[0]) -> tuple[str, ...]:
@@ -81,6 +80,7 @@ def definition_of(constraint: AffectedConstraint) -> str:
         initially_deferred=key.initially_deferred,
         validated=key.validated,
         enforced=key.enforced,
+        without_overlaps=key.period,
     )
     text = constraint_sql(written, None, None)
     assert text is not None
@@ -116,7 +116,7 @@ def _checks_again(impact: ForeignKeyImpact) -> bool:
 
 
 def _in_one(constraint: AffectedConstraint, impact: ForeignKeyImpact) -> bool:
-    too_old = impact.version is None or impact.version < _NOT_VALID_ON_PARTITIONED
+    too_old = impact.version is None or impact.version < NOT_VALID_ON_PARTITIONED
     return constraint.identity in impact.partitioned and too_old
 
 

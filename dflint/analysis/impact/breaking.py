@@ -9,8 +9,8 @@ from dflint.analysis.impact.calls import fitting
 from dflint.analysis.impact.found import Dependents
 from dflint.analysis.texts import Body, Texts, evidence
 from dflint.catalog.identities import printed
-from dflint.model.catalog import Catalog
-from dflint.model.impact import Evidence
+from dflint.model.catalog import Catalog, Routine
+from dflint.model.impact import DependentEffect, Evidence
 from dflint.model.names import Identity, Name
 from dflint.sql.references import Reference
 
@@ -44,29 +44,82 @@ def note_dynamic(found: Dependents, body: Body) -> None:
         found.add(body.identity, "unknown", (), places)
 
 
-def break_callers(found: Dependents, graph: Graph, texts: Texts, gone: frozenset[str], catalog: Catalog) -> None:
-    """Note what uses a broken routine: it fails when it is used, and so does what uses that."""
-    pending = [each.identity for each in found.listed() if each.effect == "breaks_later"]
-    via: dict[str, tuple[str, ...]] = dict.fromkeys(pending, ())
-    for broken in pending:
-        if broken.partition(":")[0] not in _PASSING:
-            continue
-        onward = (*via[broken], broken)
-        for dependent, evidences in _users(broken, graph):
-            if dependent in gone or dependent in via:
+def break_callers(
+    found: Dependents,
+    graph: Graph,
+    texts: Texts,
+    gone: frozenset[str],
+    catalog: Catalog,
+    *,
+    moved_to: str | None = None,
+) -> None:
+    """Note what uses a broken routine: it fails when it is used, and so does what uses that.
+
+    What uses a routine of which nobody can say, nobody can say of either.
+
+    Args:
+        moved_to: the schema that the target is moved to. Who has it in a search_path of its own may still find it.
+    """
+    walk = _Callers(found, graph, texts, gone, catalog, moved_to)
+    walk.run("breaks_later")
+    walk.run("unknown")
+
+
+class _Callers:
+    def __init__(
+        self,
+        found: Dependents,
+        graph: Graph,
+        texts: Texts,
+        gone: frozenset[str],
+        catalog: Catalog,
+        moved_to: str | None,
+    ) -> None:
+        self._found, self._graph, self._texts, self._gone = found, graph, texts, gone
+        self._catalog, self._moved_to = catalog, moved_to
+        self._broken: dict[str, tuple[str, ...]] = {}
+
+    def run(self, effect: DependentEffect) -> None:
+        """Follow what has this effect to what uses it."""
+        pending = [each.identity for each in self._found.listed() if each.effect == effect]
+        via = {each.identity: each.via for each in self._found.listed() if each.effect == effect}
+        if effect == "breaks_later":
+            self._broken = via
+        for identity in pending:
+            if identity.partition(":")[0] not in _PASSING:
                 continue
-            via[dependent] = onward
-            found.add(dependent, "breaks_later", onward, evidences)
-            pending.append(dependent)
-        for body, shown in _naming(broken, texts):
-            if body.identity in gone or body.identity in via:
-                continue
-            if any(_surely_calls(each, broken, via, catalog) for each in shown):
-                via[body.identity] = onward
-                found.add(body.identity, "breaks_later", onward, tuple(map(evidence, shown)))
-                pending.append(body.identity)
+            onward = (*via[identity], identity)
+            for dependent, own, evidences in self._users(identity, effect):
+                if dependent in self._gone or dependent in via or dependent in self._broken:
+                    continue
+                self._found.add(dependent, own, onward, evidences)
+                if own == effect:
+                    via[dependent] = onward
+                    pending.append(dependent)
+
+    def _users(
+        self, identity: str, effect: DependentEffect
+    ) -> Iterator[tuple[str, DependentEffect, tuple[Evidence, ...]]]:
+        for dependent, evidences in _users(identity, self._graph):
+            yield dependent, effect, evidences
+        for body, shown in _naming(identity, self._texts):
+            sure = any(_surely_calls(each, identity, self._broken, self._catalog) for each in shown)
+            if effect == "breaks_later" and (not sure or self._finds_it(body)):
+                yield body.identity, "unknown", tuple(map(evidence, shown))
             else:
-                found.add(body.identity, "unknown", onward, tuple(map(evidence, shown)))
+                yield body.identity, effect, tuple(map(evidence, shown))
+
+    def _finds_it(self, body: Body) -> bool:
+        """Whether what the routine calls runs with a search_path that has the schema the target is moved to."""
+        return self._moved_to is not None and self._moved_to in own_path(body.routine, ())
+
+
+def own_path(routine: Routine, path: tuple[str, ...]) -> tuple[str, ...]:
+    """The search_path under which a routine runs: its own, or the caller's."""
+    value = dict(routine.configuration).get("search_path")
+    if value is None:
+        return path
+    return tuple(part.strip().strip('"') for part in value.split(",") if part.strip())
 
 
 def _users(broken: str, graph: Graph) -> Iterator[tuple[str, tuple[Evidence, ...]]]:

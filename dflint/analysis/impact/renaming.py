@@ -15,11 +15,13 @@ from dflint.analysis.impact.found import Dependents
 from dflint.analysis.impact.moved import Moved, key_of
 from dflint.analysis.targets import Target
 from dflint.analysis.texts import Texts, evidence
+from dflint.catalog.identities import printed
 from dflint.facts.probes import NEWEST
 from dflint.history.replay import apply
 from dflint.model.catalog import Catalog
 from dflint.model.impact import DependentEffect
 from dflint.model.operations.base import Operation
+from dflint.model.operations.objects import SetObjectSchema
 from dflint.model.session import Session
 from dflint.sql.references import Reference
 
@@ -42,7 +44,8 @@ def rename(
             own = [each for each in references if moved.concerns(key_of(each)) or each.kind == "function"]
             found.add(body.identity, effect, (), tuple(map(evidence, own or references)))
         note_dynamic(found, body)
-    break_callers(found, graph, texts, frozenset(), catalog)
+    moved_to = operation.schema if isinstance(operation, SetObjectSchema) else None
+    break_callers(found, graph, texts, frozenset(), catalog, moved_to=moved_to)
     return found
 
 
@@ -89,8 +92,8 @@ class _Reading:
     def _of_call(self, call: Reference, again: list[Reference]) -> DependentEffect | None:
         """A call means the one function that takes so many arguments; of several, nobody can say which."""
         before = fitting(call, self._catalog)
-        after = [each for reference in again for each in fitting(reference, self._after)]
-        expected = [self._moved.after(each) for each in before]
+        after = [printed(each) for reference in again for each in fitting(reference, self._after)]
+        expected = [printed(self._moved.after(each)) for each in before]
         if expected == after:
             return None
         if len(before) == 1:

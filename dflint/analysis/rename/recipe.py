@@ -23,7 +23,7 @@ def rename_table(given: Ingredients) -> Sequence[RecipeStep]:
     if not isinstance(table, Table) or not table.complete:
         raise InputError(f"not enough is known of {given.target}")
     old, new = quoted(given.target), quoted(Name(given.target.schema, operation.new_name))
-    view = compatibility_view(catalog, table, operation.new_name)
+    view = tuple(compatibility_view(catalog, table, operation.new_name, owned=False))
     back = f"ALTER TABLE {new} RENAME TO {quote_identifier(given.target.name)}"
     return (
         RecipeStep(
@@ -41,6 +41,6 @@ def rename_table(given: Ingredients) -> Sequence[RecipeStep]:
             sql=f"DROP VIEW {old}",
             why="Nobody uses the old name any more.",
             release=2,
-            undo=tuple(compatibility_view(catalog, table, operation.new_name)),
+            undo=view,
         ),
     )

@@ -30,13 +30,15 @@ def view_statements(impact: RenameImpact) -> Iterator[str]:
     yield from compatibility_view(impact.catalog, impact.relation, impact.new_name)
 
 
-def compatibility_view(catalog: Catalog, table: Table, new_name: str) -> Iterator[str]:
+def compatibility_view(catalog: Catalog, table: Table, new_name: str, *, owned: bool = True) -> Iterator[str]:
     """Create a view by a table's old name, give it to the table's owner, and grant what is granted on the table.
 
     Args:
         catalog: before the rename.
         table: as it is before.
         new_name: of the table.
+        owned: give it to the table's owner; where it looks with the rights of whoever uses it, who owns it decides
+            only who may drop it.
 
     Raises:
         InputError: the server's version has no view that would keep the table's row-level security.
@@ -48,7 +50,7 @@ def compatibility_view(catalog: Catalog, table: Table, new_name: str) -> Iterato
     name, base = quoted(old), quoted(Name(old.schema, new_name))
     option = " WITH (security_invoker = true)" if invoker else ""
     yield f"CREATE VIEW {name}{option} AS TABLE {base}"
-    if table.owner is not None:
+    if table.owner is not None and (owned or not invoker):
         yield f"ALTER VIEW {name} OWNER TO {quote_identifier(table.owner)}"
     details, parts = catalog.details.privileges, (old.schema or "public", old.name)
     yield from _grants(details.get(str(Identity("table", parts)), ()), name, table.owner)

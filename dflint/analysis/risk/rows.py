@@ -3,29 +3,48 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
-from dflint.analysis.risk.views import Question, StepView, column_identity, counted, table_identity
+from dflint.analysis.risk.going import UNTOLD, going, one_row, truncated
+from dflint.analysis.risk.views import Question, StepView, column_identity, counted, identity_of, table_identity
 from dflint.model.catalog import Index, Table
 from dflint.model.context import Context
 from dflint.model.names import Identity, Name
 from dflint.model.operations.data import Delete, Truncate
 from dflint.model.operations.objects import DropObject
-from dflint.model.operations.tables import AlterColumnType, DropColumn, DropConstraint
+from dflint.model.operations.tables import (
+    AlterColumnType,
+    DropColumn,
+    DropConstraint,
+    SetRowSecurity,
+    SetTriggerState,
+    SetUnlogged,
+)
 from dflint.model.risk import Harm
+
+#: What goes with them is what they are about.
+_LOOSENING: Final = frozenset({"drop-default", "drop-not-null"})
 
 
 def row_harms(view: StepView, question: Question) -> Iterator[Harm]:
     """What a step does to data."""
     for context in view.contexts:
         operation = context.operation
+        if not question.circumstances.kept:
+            yield from _gone(context, view, question)
+        yield from _guards_lost(context, question)
         if operation.target is None or not question.is_old(context.resolve(operation.target)):
             continue
         identity = table_identity(context, operation.target)
-        if isinstance(operation, Truncate | Delete):
-            yield Harm(kind="rows_lost", objects=(identity,), **counted(identity, view))
-        elif isinstance(operation, DropObject) and operation.object_kind in ("table", "materialized_view"):
-            if not question.circumstances.kept and operation.object_kind == "table":
-                yield Harm(kind="rows_lost", objects=(identity,), **counted(identity, view))
+        if isinstance(operation, Delete):
+            yield Harm(
+                kind="rows_lost", objects=(identity,), **counted(identity, view, one=one_row(context, operation))
+            )
+        elif isinstance(operation, Truncate):
+            for each in truncated(context, operation, tuple(one for found in view.effects for one in found.rewrites)):
+                yield Harm(kind="rows_lost", objects=(each,), **counted(each, view))
+        elif isinstance(operation, SetUnlogged):
+            yield Harm(kind="not_crash_safe", objects=(identity,), **counted(identity, view))
         elif isinstance(operation, DropColumn):
             if not question.circumstances.kept and _stored(context, operation, question):
                 column = column_identity(context, operation.target, operation.column)
@@ -41,6 +60,39 @@ def row_harms(view: StepView, question: Question) -> Iterator[Harm]:
         yield Harm(kind="dropped_along", objects=count, quantities={"count": float(len(count))})
 
 
+def _gone(context: Context, view: StepView, question: Question) -> Iterator[Harm]:
+    """Rows and values that go with what is dropped, whether it is named or not."""
+    operation = context.operation
+    if operation.kind in UNTOLD or (operation.kind == "drop_extension" and getattr(operation, "cascade", False)):
+        yield Harm(kind="rows_lost", missing=(f"what goes with {operation.kind.replace('_', ' ')}",))
+    named = operation.target if isinstance(operation, DropObject) and operation.object_kind == "table" else None
+    if named is not None and question.is_old(context.resolve(named)):
+        identity = table_identity(context, named)
+        yield Harm(kind="rows_lost", objects=(identity,), **counted(identity, view))
+    found = going(context)
+    for name in found.relations:
+        if isinstance(context.catalog.relations.get(name), Table) and question.is_old(name):
+            identity = identity_of(name, context.catalog)
+            yield Harm(kind="rows_lost", objects=(identity,), **counted(identity, view))
+    for name, column in found.columns:
+        if question.is_old(name):
+            lost = str(Identity("column", (name.schema or "public", name.name, column)))
+            yield Harm(kind="values_lost", objects=(lost,), **counted(identity_of(name, context.catalog), view))
+
+
+def _guards_lost(context: Context, question: Question) -> Iterator[Harm]:
+    """Triggers and row security that no longer look at rows."""
+    operation = context.operation
+    off = (
+        (isinstance(operation, SetRowSecurity) and operation.action in ("disable", "no_force"))
+        or (isinstance(operation, SetTriggerState) and operation.state in ("disable", "replica"))
+        or (isinstance(operation, DropObject) and operation.object_kind in ("trigger", "policy", "rule"))
+    )
+    table = getattr(operation, "on", None) or operation.target
+    if off and table is not None and question.is_old(context.resolve(table)):
+        yield Harm(kind="guard_lost", objects=(table_identity(context, table),))
+
+
 def _dropped_along(view: StepView, question: Question) -> tuple[str, ...]:
     """Objects beyond what is named and its own parts; with CASCADE also what would have stood in the way."""
     cascades = any(getattr(context.operation, "cascade", False) for context in view.contexts)
@@ -51,7 +103,9 @@ def _dropped_along(view: StepView, question: Question) -> tuple[str, ...]:
                 each.identity
                 for impact in view.impacts
                 for each in impact.dependents
-                if each.effect in effects and not _is_part(each.identity, impact.target, question)
+                if each.effect in effects
+                and impact.operation not in _LOOSENING
+                and not _is_part(each.identity, impact.target, question)
             }
         )
     )

@@ -5,18 +5,37 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from dflint.analysis.risk.views import Question, column_identity, table_identity
+from dflint.analysis.risk.going import going
+from dflint.analysis.risk.views import Question, column_identity, identity_of, table_identity
 from dflint.model.catalog import Catalog, Table, View
 from dflint.model.context import Context
 from dflint.model.names import Identity, Name
-from dflint.model.operations.tables import AddColumn, AddConstraintOperation, AlterColumnType, SetNotNull
+from dflint.model.operations.tables import (
+    AddColumn,
+    AddConstraintOperation,
+    AlterColumnType,
+    DropColumnDefault,
+    SetNotNull,
+)
 from dflint.model.risk import Harm, RiskEvidence
+from dflint.model.schema import Column
 
 _EFFECTS: Final = {
     "breaks_later": "dependents_break",
     "changes": "dependents_change",
     "unknown": "dependents_unknown",
 }
+
+
+#: Objects other than relations whose names, or values, statements of the application use.
+_NAMELESS: Final = frozenset(
+    {
+        f"{verb}_{kind}"
+        for verb in ("drop", "rename")
+        for kind in ("function", "procedure", "routine", "aggregate", "sequence", "type", "domain", "extension")
+    }
+    | {"rename_enum_value", "drop_owned", "drop_database", "rename_database"}
+)
 
 
 def code_harms(question: Question) -> Iterator[Harm]:
@@ -47,7 +66,7 @@ def code_harms(question: Question) -> Iterator[Harm]:
 def _names_gone(question: Question) -> Iterator[Harm]:
     """Names that mean something before the plan, and nothing after it."""
     for name, columns in _named(question.catalog, question):
-        identity = str(Identity("table", (name.schema or "public", name.name)))
+        identity = identity_of(name, question.catalog)
         quantities = question.calls((identity,))
         evidence = question.traffic(quantities)
         after = question.after.relation(name)
@@ -67,14 +86,24 @@ def _named(catalog: Catalog, question: Question) -> Iterator[tuple[Name, frozens
     seen: set[Name] = set()
     for view in question.steps:
         for context in view.contexts:
-            target = context.operation.target
-            name = None if target is None else context.resolve(target)
-            if name is None or name in seen:
-                continue
-            seen.add(name)
-            found = catalog.relation(name)
-            if isinstance(found, Table | View):
-                yield name, _columns(found)
+            for name in _meant(context, catalog):
+                found = catalog.relation(name)
+                if name not in seen and isinstance(found, Table | View):
+                    yield name, _columns(found)
+                seen.add(name)
+
+
+def _meant(context: Context, catalog: Catalog) -> Iterator[Name]:
+    """The relations whose names an operation may take away."""
+    target = context.operation.target
+    if target is None:
+        return
+    if context.operation.kind == "rename_schema":
+        yield from (name for name in sorted(catalog.relations) if name.schema == target.name)
+    else:
+        yield context.resolve(target)
+        found = going(context)
+        yield from (*found.relations, *(name for name, _ in found.columns))
 
 
 def _columns(relation: object) -> frozenset[str] | None:
@@ -87,16 +116,31 @@ def _columns(relation: object) -> frozenset[str] | None:
 
 def _stricter(context: Context, question: Question) -> Iterator[Harm]:
     operation = context.operation
+    if operation.kind == "revoke":
+        yield Harm(kind="access_refused", objects=() if operation.target is None else (str(operation.target),))
+    elif operation.kind in _NAMELESS:
+        yield Harm(kind="object_name_gone", objects=() if operation.target is None else (str(operation.target),))
     if operation.target is None or not question.is_old(context.resolve(operation.target)):
         return
     if isinstance(operation, AlterColumnType):
         yield Harm(kind="type_changed", objects=(column_identity(context, operation.target, operation.column),))
-    elif isinstance(operation, SetNotNull):
+    elif isinstance(operation, SetNotNull) or _needs_value(context):
+        assert isinstance(operation, SetNotNull | DropColumnDefault)
         yield Harm(kind="writes_refused", objects=(column_identity(context, operation.target, operation.column),))
     elif isinstance(operation, AddConstraintOperation):
         yield Harm(kind="writes_refused", objects=(table_identity(context, operation.target),))
     elif isinstance(operation, AddColumn) and _required(operation):
         yield Harm(kind="writes_refused", objects=(column_identity(context, operation.target, operation.column.name),))
+
+
+def _needs_value(context: Context) -> bool:
+    """Whether a default goes that stands in for a value that a column must have."""
+    operation = context.operation
+    if not isinstance(operation, DropColumnDefault):
+        return False
+    table = context.table(operation.target)
+    column = table.column(operation.column) if isinstance(table, Table) else None
+    return not isinstance(column, Column) or column.not_null
 
 
 def _required(operation: AddColumn) -> bool:

@@ -22,7 +22,15 @@ from dflint.model.risk import (
 
 #: Where each level begins.
 BEGINS: Final = {RiskLevel.LOW: 0, RiskLevel.MEDIUM: 25, RiskLevel.HIGH: 50, RiskLevel.CRITICAL: 75}
-_QUANTITIES: Final = ("seconds", "rows", "bytes", "count", "calls", "uses")
+#: What messages say in place of quantities that nobody knows.
+_UNKNOWN: Final = {
+    "seconds": "an unknown time",
+    "rows": "an unknown number of",
+    "bytes": "size unknown",
+    "count": "an unknown number of",
+    "calls": "an unknown number of",
+    "uses": "an unknown number of",
+}
 #: What the other categories add to the worst one, of their scores.
 _OTHERS: Final = 0.15
 
@@ -51,20 +59,15 @@ def assess(
         rows: of the decision matrix, those that fit the operation.
         checks: for rules that find their harm themselves, by reference.
     """
-    found: dict[str, list[Harm]] = {}
-    for harm in harms(question):
-        found.setdefault(harm.kind, []).append(harm)
-    factors: dict[RiskCategory, list[RiskFactor]] = {category: [] for category in RiskCategory}
-    missing: dict[str, None] = {}
-    for rule in rules:
-        mine = list((checks or {})[rule.check](question)) if rule.check else found.get(rule.harm, [])
-        factor = _factor(rule, mine)
-        if factor is not None:
-            factors[rule.category].append(factor)
-            missing.update(dict.fromkeys(word for harm in mine for word in harm.missing))
-    categories = {category: _category(listed) for category, listed in factors.items()}
-    scores = sorted((each.score for each in categories.values()), reverse=True)
-    evidence = min(100, round(scores[0] + _OTHERS * sum(scores[1:])))
+    found = list(harms(question))
+    extra = {rule.id: list((checks or {})[rule.check](question)) for rule in rules if rule.check}
+    categories, evidence = score_harms(found, rules, extra)
+    scored = {rule.harm for rule in rules}
+    missing = dict.fromkeys(
+        word
+        for harm in (*(each for each in found if each.kind in scored), *(one for own in extra.values() for one in own))
+        for word in harm.missing
+    )
     floor = max((row.level for row in rows), default=None)
     score = max(evidence, 0 if floor is None else BEGINS[floor])
     refusals = (each.refused_by_server for view in question.steps for each in view.effects)
@@ -87,12 +90,36 @@ def assess(
     )
 
 
+def score_harms(
+    found: Iterable[Harm], rules: Sequence[RiskRule], extra: Mapping[str, Sequence[Harm]] | None = None
+) -> tuple[dict[RiskCategory, CategoryRisk], int]:
+    """The categories, and the score in all by evidence alone.
+
+    Args:
+        found: all harm.
+        rules: how bad each kind of it is.
+        extra: what rules found themselves, by their ids.
+    """
+    by_kind: dict[str, list[Harm]] = {}
+    for harm in found:
+        by_kind.setdefault(harm.kind, []).append(harm)
+    factors: dict[RiskCategory, list[RiskFactor]] = {category: [] for category in RiskCategory}
+    for rule in rules:
+        mine = (extra or {}).get(rule.id, ()) if rule.check else by_kind.get(rule.harm, ())
+        factor = _factor(rule, mine)
+        if factor is not None:
+            factors[rule.category].append(factor)
+    categories = {category: _category(listed) for category, listed in factors.items()}
+    scores = sorted((each.score for each in categories.values()), reverse=True)
+    return categories, min(100, round(scores[0] + _OTHERS * sum(scores[1:])))
+
+
 def points(rule: RiskRule, harm: Harm) -> float:
     """What a rule gives for one harm."""
     scale = rule.scale
     if scale is None:
         return min(rule.points, rule.at_most)
-    amount = harm.quantities.get(scale.of, scale.assumed if harm.missing else 0.0)
+    amount = harm.quantities.get(scale.of, scale.assumed)
     if harm.missing:
         amount = max(amount, scale.assumed)
     more = scale.points * math.log10(amount / scale.above) if amount > scale.above else 0.0
@@ -119,10 +146,7 @@ def _factor(rule: RiskRule, found: Sequence[Harm]) -> RiskFactor | None:
 def _message(rule: RiskRule, objects: Sequence[str], harm: Harm) -> str:
     shown = ", ".join(objects[:3]) + (f" and {len(objects) - 3} more" if len(objects) > 3 else "")
     words = {name: _amount(name, value) for name, value in harm.quantities.items()}
-    known = {
-        name: words.get(name, f"unknown {name}") for name in ("seconds", "rows", "bytes", "count", "calls", "uses")
-    }
-    return rule.message.format(objects=shown or "the database", **known)
+    return rule.message.format(objects=shown or "the database", **(_UNKNOWN | words))
 
 
 def _amount(name: str, value: float) -> str:

@@ -115,8 +115,11 @@ class Counted(TypedDict, total=False):
     missing: tuple[str, ...]
 
 
-def counted(identity: str, view: StepView) -> Counted:
-    """The rows of a table, as harm that grows with them has it."""
+def counted(identity: str, view: StepView, *, one: bool = False) -> Counted:
+    """The rows of a table, as harm that grows with them has it; ``one``: it is about one of them at most."""
+    if one:
+        evidence = RiskEvidence("rows", f"one row of {identity} at most, by a unique key", 1.0)
+        return {"quantities": {"rows": 1.0}, "evidence": (evidence,)}
     rows = view.rows(identity)
     if rows is None:
         return {"missing": (f"the number of rows of {identity}",)}
@@ -130,6 +133,24 @@ def name_of(identity: str) -> Name:
     """The name of a relation."""
     parts = Identity.parse(identity).parts
     return Name(parts[0], parts[1]) if len(parts) > 1 else Name(None, parts[0])
+
+
+def made_here(context: Context, question: Question) -> bool:
+    """Whether an operation is about a relation that the plan itself made: nobody else uses it yet."""
+    target = context.operation.target
+    if target is None:
+        return False
+    name = context.resolve(target)
+    return context.catalog.relations.get(name) is not None and not question.is_old(name)
+
+
+def identity_of(name: Name, catalog: Catalog) -> str:
+    """The identity of a relation: a table's where nobody knows what it is."""
+    found = catalog.relations.get(name)
+    kind = "table"
+    if isinstance(found, View):
+        kind = "materialized_view" if found.materialized else "view"
+    return str(Identity(kind, (name.schema or "public", name.name)))
 
 
 def table_identity(context: Context, name: Name) -> str:

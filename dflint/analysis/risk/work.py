@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dflint.analysis.risk.going import one_row
 from dflint.analysis.risk.views import Question, StepView, counted, name_of, table_identity
 from dflint.model.catalog import Index
 from dflint.model.context import Context
@@ -36,12 +37,13 @@ def _of_operation(context: Context, view: StepView, question: Question) -> Itera
     if isinstance(operation, Update | Delete | Merge):
         if question.is_old(context.resolve(operation.target)):
             identity = table_identity(context, operation.target)
-            yield Harm(kind="rows_rewritten", objects=(identity,), **counted(identity, view))
+            one = not isinstance(operation, Merge) and one_row(context, operation)
+            yield Harm(kind="rows_rewritten", objects=(identity,), **counted(identity, view, one=one))
             if view.step.kind != "backfill":
-                yield Harm(kind="rows_locked", objects=(identity,), **counted(identity, view))
+                yield Harm(kind="rows_locked", objects=(identity,), **counted(identity, view, one=one))
     elif isinstance(operation, CreateIndex):
         table = operation.target
-        if table is not None and question.is_old(context.resolve(table)):
+        if question.is_old(context.resolve(table)):
             identity = table_identity(context, table)
             yield view.sized("index_built", identity, ())
             yield _dearer(identity, question)

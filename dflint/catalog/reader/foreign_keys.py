@@ -48,7 +48,8 @@ _LINKS: Final = SQL(
 _KEYS: Final = SQL(
     """
     SELECT k.oid, k.conname, k.conrelid, k.confrelid, k.conkey, k.confkey, k.confdeltype, k.confupdtype,
-           k.confmatchtype, k.convalidated, k.condeferrable, k.condeferred, {set_columns}, {enforced}
+           k.confmatchtype, k.convalidated, k.condeferrable, k.condeferred, {set_columns}, {enforced},
+           {period}
     FROM pg_catalog.pg_constraint k WHERE k.oid = ANY (%(keys)s::pg_catalog.oid[])
     """
 )
@@ -94,6 +95,10 @@ _DEFINITIONS: Final = SQL(
 )
 
 
+class SchemaChanged(Exception):
+    """What was there a moment ago is gone."""
+
+
 class _Link(NamedTuple):
     """A row of `_LINKS`; ``acts`` of a link down says that it leads to a partition."""
 
@@ -114,6 +119,7 @@ async def read_net(session: ReaderSession, table: int, column: str | None) -> tu
         column: its name, if only this column's keys matter at first.
 
     Raises:
+        SchemaChanged: a table or column went while they were read.
         psycopg.Error: they cannot be read.
     """
     parameters = {"table": table, "column": column}
@@ -135,6 +141,7 @@ class _NetReader:
         query = _KEYS.format(
             set_columns=since(version, 15, "k.confdelsetcols", "NULL::pg_catalog.int2[]"),
             enforced=since(version, 18, "k.conenforced", "true"),
+            period=since(version, 18, "k.conperiod", "false"),
         )
         first = oid_array([each.key for each in self._links if each.first])
         tables = {oid for each in self._links for oid in (each.here, each.further)}
@@ -145,9 +152,13 @@ class _NetReader:
             session.fetch(_DEFINITIONS, {"keys": first}),
         )
         self._names = {row[0]: Name(row[1], row[2]) for row in relations}
-        await self._read_columns(rows)
-        keys = {row[0]: self._key(row) for row in rows}
-        return self._net(keys, relations, partitioned), {keys[oid].identity: text for oid, text in printed}
+        try:
+            await self._read_columns(rows)
+            keys = {row[0]: self._key(row) for row in rows}
+            definitions = {keys[oid].identity: text for oid, text in printed if text is not None}
+            return self._net(keys, relations, partitioned), definitions
+        except KeyError:
+            raise SchemaChanged from None
 
     def _followed(self) -> list[int]:
         """The first keys, and those from and to tables whose rows these change, and so on."""
@@ -199,6 +210,7 @@ class _NetReader:
             deferrable=row[10],
             initially_deferred=row[11],
             enforced=row[13],
+            period=row[14],
         )
 
     def _net(self, keys: dict[int, ForeignKey], relations: list[Row], partitioned: list[Row]) -> ForeignKeyNet:

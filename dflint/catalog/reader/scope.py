@@ -53,7 +53,8 @@ _NAMED: Final = SQL(
     """
 )
 #: The relations that found parts belong to, the other ends of a table's foreign keys, and from there on all that
-#: inherits from them and that they inherit from; with indexes, toast tables, and the tables whose rows columns hold.
+#: inherits from them and that they inherit from; with indexes and toast tables, the tables whose rows columns hold, and
+#: the functions and sequences that their parts call.
 _RELATIONS: Final = SQL(
     """
     WITH RECURSIVE family (oid) AS (
@@ -83,6 +84,15 @@ _RELATIONS: Final = SQL(
           JOIN pg_catalog.pg_type y ON y.oid = d.refobjid
           LEFT JOIN pg_catalog.pg_type e ON e.oid = y.typelem LEFT JOIN pg_catalog.pg_type b ON b.oid = y.typbasetype
           WHERE greatest(y.typrelid, e.typrelid, b.typrelid) <> 0
+    UNION SELECT d.refobjid FROM tables t
+          JOIN LATERAL (
+              SELECT 2604, x.oid FROM pg_catalog.pg_attrdef x WHERE x.adrelid = t.oid
+              UNION ALL SELECT 2606, x.oid FROM pg_catalog.pg_constraint x WHERE x.conrelid = t.oid AND x.contype = 'c'
+              UNION ALL SELECT 2620, x.oid FROM pg_catalog.pg_trigger x WHERE x.tgrelid = t.oid AND NOT x.tgisinternal
+              UNION ALL SELECT 1259, x.indexrelid FROM pg_catalog.pg_index x WHERE x.indrelid = t.oid
+          ) AS part (catalog, oid) ON true
+          JOIN pg_catalog.pg_depend d ON d.classid = part.catalog AND d.objid = part.oid
+          WHERE d.refobjid >= 16384 AND (d.refclassid = 1255 OR (d.refclassid = 1259 AND d.classid = 2604))
     """
 )
 #: Types of columns and parameters; row types and array types come with others.

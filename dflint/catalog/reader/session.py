@@ -136,10 +136,14 @@ class JointSession(ReaderSession):
     """A session for readings that take moments: what is asked at the same time goes to the server in one go.
 
     Then the way there and back is paid for once. What is asked with limits of its own, goes alone.
+
+    Attributes:
+        log: parameters and rows of every query that was answered.
     """
 
     def __init__(self, connection: psycopg.AsyncConnection[Any], timeout_ms: int, lock_ms: int) -> None:
         super().__init__(connection, timeout_ms, lock_ms)
+        self.log: list[tuple[Parameters, list[Row]]] = []
         self._asked: list[_Asked] = []
         self._one_at_a_time = asyncio.Lock()
 
@@ -163,19 +167,21 @@ class JointSession(ReaderSession):
         lock_ms: int | None = None,
     ) -> list[Row]:
         """As that of any session; one query alone does not fail because others do."""
+        own = _Asked(query, parameters)
         if timeout_ms or lock_ms:
             async with self._one_at_a_time:
-                return await super().fetch(query, parameters, timeout_ms=timeout_ms, lock_ms=lock_ms)
-        own = _Asked(query, parameters)
-        self._asked.append(own)
-        # Who is about to ask, asks now.
-        await asyncio.sleep(0)
-        async with self._one_at_a_time:
-            if own.rows is None:
-                asked, self._asked = self._asked, []
-                await self._answer(asked)
-            if own.rows is None:
-                return await super().fetch(query, parameters)
+                own.rows = await super().fetch(query, parameters, timeout_ms=timeout_ms, lock_ms=lock_ms)
+        else:
+            self._asked.append(own)
+            # Who is about to ask, asks now.
+            await asyncio.sleep(0)
+            async with self._one_at_a_time:
+                if own.rows is None and own in self._asked:
+                    asked, self._asked = self._asked, []
+                    await self._answer(asked)
+                if own.rows is None:
+                    own.rows = await super().fetch(query, parameters)
+        self.log.append((parameters, own.rows))
         return own.rows
 
     async def _answer(self, asked: Sequence[_Asked]) -> None:
@@ -222,15 +228,28 @@ def since(version: int, major: int, column: str, otherwise: str) -> Composable:
 
 @asynccontextmanager
 async def reader_session(
-    connection: psycopg.AsyncConnection[Any], *, timeout_ms: int, lock_ms: int, joint: bool = False
+    connection: psycopg.AsyncConnection[Any], *, timeout_ms: int, lock_ms: int
 ) -> AsyncIterator[ReaderSession]:
     """A session on ``connection``, which must be outside a transaction, and is given back as it was.
-
-    ``joint``: a `JointSession`.
 
     Raises:
         InputError: the connection is in a transaction, or the server is too old.
     """
+    async with _readable(connection):
+        yield ReaderSession(connection, timeout_ms, lock_ms)
+
+
+@asynccontextmanager
+async def joint_session(
+    connection: psycopg.AsyncConnection[Any], *, timeout_ms: int, lock_ms: int
+) -> AsyncIterator[JointSession]:
+    """As `reader_session`, a `JointSession`."""
+    async with _readable(connection):
+        yield JointSession(connection, timeout_ms, lock_ms)
+
+
+@asynccontextmanager
+async def _readable(connection: psycopg.AsyncConnection[Any]) -> AsyncIterator[None]:
     if connection.info.transaction_status != TransactionStatus.IDLE:
         raise InputError("the catalog cannot be read inside a transaction", remedy="give a connection that is idle")
     if connection.info.server_version < 130_000:
@@ -239,7 +258,7 @@ async def reader_session(
     if not autocommit:
         await connection.set_autocommit(True)
     try:
-        yield (JointSession if joint else ReaderSession)(connection, timeout_ms, lock_ms)
+        yield
     finally:
         if not autocommit and not connection.closed:
             await connection.set_autocommit(False)

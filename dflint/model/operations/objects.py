@@ -540,7 +540,12 @@ class CreateExtension(Operation, frozen=True, kw_only=True):
 
 
 class CreatePublication(Operation, frozen=True, kw_only=True):
-    """CREATE PUBLICATION; ``only`` are those of the tables that are named with ONLY."""
+    """CREATE PUBLICATION.
+
+    Attributes:
+        only: those of the tables that are named with ONLY.
+        columns, filters: the column lists and row filters of tables that have one.
+    """
 
     TARGET_KIND: ClassVar[str] = "publication"
     target: Name
@@ -549,10 +554,12 @@ class CreatePublication(Operation, frozen=True, kw_only=True):
     schemas: tuple[str, ...] = ()
     all_tables: bool = False
     options: Options = ()
+    columns: tuple[tuple[Name, tuple[str, ...]], ...] = ()
+    filters: tuple[tuple[Name, Expr], ...] = ()
 
 
 class AlterPublication(Operation, frozen=True, kw_only=True):
-    """ALTER PUBLICATION ADD, DROP or SET."""
+    """ALTER PUBLICATION ADD, DROP or SET; ``columns`` and ``filters`` as in `CreatePublication`."""
 
     TARGET_KIND: ClassVar[str] = "publication"
     target: Name
@@ -561,6 +568,8 @@ class AlterPublication(Operation, frozen=True, kw_only=True):
     only: tuple[Name, ...] = ()
     schemas: tuple[str, ...] = ()
     options: Options = ()
+    columns: tuple[tuple[Name, tuple[str, ...]], ...] = ()
+    filters: tuple[tuple[Name, Expr], ...] = ()
 
 
 class GrantPrivileges(Operation, frozen=True, kw_only=True):

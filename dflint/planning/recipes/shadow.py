@@ -25,7 +25,7 @@ from dflint.planning.undo.spelling import expression_sql, index_sql, quoted
 from dflint.plugin.recipes import Ingredients
 
 #: Rows in the first batch.
-_BATCH: Final = 1000
+BATCH: Final = 1000
 #: From this major on NOT NULL is a constraint with a name, and may be NOT VALID.
 _NAMED_NOT_NULL: Final = 18
 
@@ -42,12 +42,12 @@ def change_column_type(given: Ingredients) -> Sequence[RecipeStep]:
     column = table.column(operation.column) if isinstance(table, Table) else None
     if not isinstance(table, Table) or not table.complete or not isinstance(column, Column):
         raise InputError(f"not enough is known of {given.target}")
-    carried = _Carried(given, catalog, table, column)
+    carried = Carried(given, catalog, table, column)
     carried.refuse_more()
     return tuple(_Shadow(given, table, column, carried).steps())
 
 
-class _Carried:
+class Carried:
     """What hangs on a column."""
 
     def __init__(self, given: Ingredients, catalog: Catalog, table: Table, column: Column) -> None:
@@ -156,7 +156,7 @@ class _Carried:
 class _Shadow:
     """The steps, with the names that they use."""
 
-    def __init__(self, given: Ingredients, table: Table, column: Column, carried: _Carried) -> None:
+    def __init__(self, given: Ingredients, table: Table, column: Column, carried: Carried) -> None:
         self._given = given
         self._table = table
         self._column = column
@@ -165,9 +165,8 @@ class _Shadow:
         self._old = quote_identifier(column.name)
         self._new = quote_identifier(given.new_name("new"))
         self._kept = quote_identifier(given.new_name("old"))
-        schema = table.name.schema
-        self._forward = Name(schema, given.new_name("forward"))
-        self._back = Name(schema, given.new_name("back"))
+        self._forward = given.new_name("forward")
+        self._back = given.new_name("back")
         self._using = _using(given)
 
     def steps(self) -> Iterator[RecipeStep]:
@@ -175,7 +174,7 @@ class _Shadow:
         yield self._added()
         yield self._filled()
         if self._column.not_null:
-            yield from self._required()
+            yield from required(self._given, self._target, self._new, self._given.new_name("new_not_null"))
         for index in self._carried.indexes:
             yield self._indexed(index, f"index_{index.name.name}")
         for constraint in self._carried.unique:
@@ -209,11 +208,11 @@ class _Shadow:
             sql=";\n".join(
                 (
                     self._given.fill(f"{self._alter} ADD COLUMN {_escaped(self._new)} {{type}}") + self._collation,
-                    *self._trigger(self._forward, body),
+                    *triggered(self._table.name, self._forward, body),
                 )
             ),
             why="For a moment nobody can read or write; from then on each row that is written gets both values.",
-            undo=(*self._untriggered(self._forward), f"{self._alter} DROP COLUMN {self._new}"),
+            undo=(*untriggered(self._table.name, self._forward), f"{self._alter} DROP COLUMN {self._new}"),
         )
 
     @property
@@ -229,39 +228,8 @@ class _Shadow:
             ),
             kind="backfill",
             why="Rows that were there get their value in small transactions.",
-            backfill=Backfill("", (), _BATCH),
+            backfill=Backfill("", (), BATCH),
             undo=(),
-        )
-
-    def _required(self) -> Iterator[RecipeStep]:
-        if self._given.version >= _NAMED_NOT_NULL:
-            name = quote_identifier(self._given.new_name("new_not_null"))
-            yield RecipeStep(
-                sql=f"{self._alter} ADD CONSTRAINT {name} NOT NULL {self._new} NOT VALID",
-                why="For a moment nobody can read or write; old rows are not looked at.",
-                undo=(f"{self._alter} DROP CONSTRAINT IF EXISTS {name}",),
-            )
-            yield RecipeStep(
-                sql=f"{self._alter} VALIDATE CONSTRAINT {name}",
-                why="The old rows are read under a lock that lets reads and writes through.",
-                undo=(),
-            )
-            return
-        proof = quote_identifier(self._given.new_name("new_present"))
-        yield RecipeStep(
-            sql=f"{self._alter} ADD CONSTRAINT {proof} CHECK ({self._new} IS NOT NULL) NOT VALID",
-            why="For a moment nobody can read or write; old rows are not looked at.",
-            undo=(f"{self._alter} DROP CONSTRAINT IF EXISTS {proof}",),
-        )
-        yield RecipeStep(
-            sql=f"{self._alter} VALIDATE CONSTRAINT {proof}",
-            why="The old rows are read under a lock that lets reads and writes through.",
-            undo=(),
-        )
-        yield RecipeStep(
-            sql=f"{self._alter} ALTER COLUMN {self._new} SET NOT NULL;\n{self._alter} DROP CONSTRAINT {proof}",
-            why="The CHECK proves that there is no null, so that no row is read; then it has done its work.",
-            undo=(f"{self._alter} ALTER COLUMN {self._new} DROP NOT NULL",),
         )
 
     def _indexed(self, index: Index, what: str) -> RecipeStep:
@@ -283,7 +251,7 @@ class _Shadow:
 
     def _swapped(self) -> RecipeStep:
         there, back = [], []  # type: list[str], list[str]
-        there += self._untriggered(self._forward)
+        there += untriggered(self._table.name, self._forward)
         self._swap_default(there, back)
         self._swap_not_null(there, back)
         self._swap_unique(there, back)
@@ -310,12 +278,12 @@ class _Shadow:
             f"BEGIN\n  BEGIN\n    NEW.{self._kept} := NEW.{self._old};\n  EXCEPTION WHEN data_exception THEN\n"
             f"    NEW.{self._kept} := NULL;\n  END;\n  RETURN NEW;\nEND"
         )
-        there += self._trigger(self._back, body)
+        there += triggered(self._table.name, self._back, body)
         return RecipeStep(
             sql=";\n".join(there),
             why="For a moment nobody can read or write; then the name means the new column. The old one is kept up to "
             "date where its type can hold the value.",
-            undo=(*self._untriggered(self._back), *back),
+            undo=(*untriggered(self._table.name, self._back), *back),
         )
 
     def _swap_default(self, there: list[str], back: list[str]) -> None:
@@ -396,27 +364,73 @@ class _Shadow:
 
     def _dropped(self) -> RecipeStep:
         return RecipeStep(
-            sql=";\n".join((*self._untriggered(self._back), f"{self._alter} DROP COLUMN {self._kept}")),
+            sql=";\n".join((*untriggered(self._table.name, self._back), f"{self._alter} DROP COLUMN {self._kept}")),
             why="For a moment nobody can read or write; no row is written.",
             release=2,
             irreversible="the values as they were before the change are gone",
         )
 
-    def _trigger(self, function: Name, body: str) -> tuple[str, str]:
-        """A function and the trigger of its name, which fires after all others: they may change the row."""
-        name = quote_identifier(f"zz_{function.name}"[:63])
-        called = f"EXECUTE FUNCTION {quoted(function)}()"
-        return (
-            f"CREATE FUNCTION {quoted(function)}() RETURNS trigger LANGUAGE plpgsql AS {quote_literal(body).strip()}",
-            f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {self._target} FOR EACH ROW {called}",
-        )
 
-    def _untriggered(self, function: Name) -> tuple[str, str]:
-        name = quote_identifier(f"zz_{function.name}"[:63])
-        return (
-            f"DROP TRIGGER IF EXISTS {name} ON {self._target}",
-            f"DROP FUNCTION IF EXISTS {quoted(function)}()",
+def required(given: Ingredients, target: str, column: str, name: str) -> Iterator[RecipeStep]:
+    """The steps that make a new column NOT NULL without reading rows under a strong lock.
+
+    Args:
+        target, column: quoted.
+        name: of the constraint, where it has one.
+    """
+    alter = f"ALTER TABLE {target}"
+    if given.version >= _NAMED_NOT_NULL:
+        own = quote_identifier(name)
+        yield RecipeStep(
+            sql=f"{alter} ADD CONSTRAINT {own} NOT NULL {column} NOT VALID",
+            why="For a moment nobody can read or write; old rows are not looked at.",
+            undo=(f"{alter} DROP CONSTRAINT IF EXISTS {own}",),
         )
+        yield RecipeStep(
+            sql=f"{alter} VALIDATE CONSTRAINT {own}",
+            why="The old rows are read under a lock that lets reads and writes through.",
+            undo=(),
+        )
+        return
+    proof = quote_identifier(given.new_name("new_present"))
+    yield RecipeStep(
+        sql=f"{alter} ADD CONSTRAINT {proof} CHECK ({column} IS NOT NULL) NOT VALID",
+        why="For a moment nobody can read or write; old rows are not looked at.",
+        undo=(f"{alter} DROP CONSTRAINT IF EXISTS {proof}",),
+    )
+    yield RecipeStep(
+        sql=f"{alter} VALIDATE CONSTRAINT {proof}",
+        why="The old rows are read under a lock that lets reads and writes through.",
+        undo=(),
+    )
+    yield RecipeStep(
+        sql=f"{alter} ALTER COLUMN {column} SET NOT NULL;\n{alter} DROP CONSTRAINT {proof}",
+        why="The CHECK proves that there is no null, so that no row is read; then it has done its work.",
+        undo=(f"{alter} ALTER COLUMN {column} DROP NOT NULL",),
+    )
+
+
+def triggered(table: Name, function: str, body: str) -> tuple[str, str]:
+    """A function and the trigger of its name, which fires after all others: they may change the row.
+
+    Args:
+        function: its name, in the table's schema.
+        body: in PL/pgSQL.
+    """
+    called, name = quoted(Name(table.schema, function)), quote_identifier(f"zz_{function}"[:63])
+    return (
+        f"CREATE FUNCTION {called}() RETURNS trigger LANGUAGE plpgsql AS {quote_literal(body).strip()}",
+        f"CREATE TRIGGER {name} BEFORE INSERT OR UPDATE ON {quoted(table)} FOR EACH ROW EXECUTE FUNCTION {called}()",
+    )
+
+
+def untriggered(table: Name, function: str) -> tuple[str, str]:
+    """What drops both, where they are there."""
+    name = quote_identifier(f"zz_{function}"[:63])
+    return (
+        f"DROP TRIGGER IF EXISTS {name} ON {quoted(table)}",
+        f"DROP FUNCTION IF EXISTS {quoted(Name(table.schema, function))}()",
+    )
 
 
 def _using(given: Ingredients) -> str:

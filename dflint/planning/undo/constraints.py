@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dflint.model.catalog import Index, Table, View
+from dflint.model.foreign_keys import NOT_VALID_ON_PARTITIONED
 from dflint.model.names import Name
 from dflint.model.operations.indexes import CreateIndex
 from dflint.model.operations.objects import DropObject, RenameConstraint
@@ -100,10 +101,22 @@ def constraint_again(before: Before, table: Table, constraint: Constraint, where
     text = constraint_sql(constraint, own, before.definition(kind, parts))
     if text is None:
         raise Irreversible(f"the catalog does not say exactly how constraint {name} of {table.name} was defined")
-    sql = [f"{where or f'ALTER TABLE {quoted(table.name)}'} ADD CONSTRAINT {quote_identifier(name)} {text}"]
+    where = where or f"ALTER TABLE {quoted(table.name)}"
+    later = _can_be_validated_later(before, table, constraint) and " ONLY " not in where
+    sql = [f"{where} ADD CONSTRAINT {quote_identifier(name)} {text}{' NOT VALID' if later else ''}"]
     if own is not None:
         sql += _marks(table, own)
-    return [*sql, *_comment(before, kind, parts, f"CONSTRAINT {quote_identifier(name)} ON {quoted(table.name)}")]
+    sql += _comment(before, kind, parts, f"CONSTRAINT {quote_identifier(name)} ON {quoted(table.name)}")
+    return [*sql, f"{where} VALIDATE CONSTRAINT {quote_identifier(name)}"] if later else sql
+
+
+def _can_be_validated_later(before: Before, table: Table, constraint: Constraint) -> bool:
+    """Whether all rows held it, and can be looked at again while others write."""
+    if constraint.kind not in ("foreign_key", "check") or not (constraint.validated and constraint.enforced):
+        return False
+    if constraint.kind == "foreign_key" and table.partition_by is not None:
+        return before.version >= NOT_VALID_ON_PARTITIONED
+    return True
 
 
 def _is_referenced(before: Before, table: Table) -> bool:

@@ -294,7 +294,6 @@ ALTER_PUBLICATION_STMT: Final = frozenset({"pubname", "options", "pubobjects", "
 CREATE_SUBSCRIPTION_STMT: Final = frozenset({"subname", "conninfo", "publication", "options"})
 ALTER_SUBSCRIPTION_STMT: Final = frozenset({"kind", "subname", "conninfo", "publication", "options"})
 PUBLICATION_OBJ_SPEC: Final = frozenset({"pubobjtype", "name", "pubtable", "location"})
-#: Row filters and column lists do not matter to what a migration does to the tables.
 PUBLICATION_TABLE: Final = frozenset({"relation", "whereClause", "columns"})
 
 _PublicationAction = Literal["add", "drop", "set", "options"]
@@ -318,15 +317,12 @@ _SUBSCRIPTION_ACTIONS: Final = {
 def create_publication(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """CREATE PUBLICATION."""
     claim(node, CREATE_PUBLICATION_STMT)
-    tables, only, schemas = _published(node.get("pubobjects", ()))
     return (
         CreatePublication(
             target=Name(None, node["pubname"]),
-            tables=tables,
-            only=only,
-            schemas=schemas,
             all_tables="for_all_tables" in node,
             options=definition(node.get("options", ())),
+            **_published(node.get("pubobjects", ())),
         ),
     )
 
@@ -334,7 +330,6 @@ def create_publication(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
 def alter_publication(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
     """ALTER PUBLICATION … ADD, DROP, SET of tables and schemas, or SET (options)."""
     claim(node, ALTER_PUBLICATION_STMT)
-    tables, only, schemas = _published(node.get("pubobjects", ()))
     action = _PUBLICATION_ACTIONS.get(node["action"])
     if action is None:
         raise Unread(f"ALTER PUBLICATION action {node['action']}")
@@ -343,19 +338,19 @@ def alter_publication(node: Node, _library: LibPgQuery) -> Sequence[Operation]:
             target=Name(None, node["pubname"]),
             # With options the action is meaningless, and the first of the enumeration.
             action="options" if "options" in node else action,
-            tables=tables,
-            only=only,
-            schemas=schemas,
             options=definition(node.get("options", ())),
+            **_published(node.get("pubobjects", ())),
         ),
     )
 
 
-def _published(nodes: Sequence[Node]) -> tuple[tuple[Name, ...], tuple[Name, ...], tuple[str, ...]]:
-    """The tables, those of them with ONLY, and the schemas."""
+def _published(nodes: Sequence[Node]) -> dict[str, Any]:
+    """The tables, those of them with ONLY, with a column list or a row filter, and the schemas."""
     tables: list[Name] = []
     only: list[Name] = []
     schemas: list[str] = []
+    columns: list[tuple[Name, tuple[str, ...]]] = []
+    filters: list[tuple[Name, Expr]] = []
     for wrapped in nodes:
         item = wrapped["PublicationObjSpec"]
         claim(item, PUBLICATION_OBJ_SPEC)
@@ -365,6 +360,10 @@ def _published(nodes: Sequence[Node]) -> tuple[tuple[Name, ...], tuple[Name, ...
             tables.append(relation(item["pubtable"]["relation"]))
             if "inh" not in item["pubtable"]["relation"]:
                 only.append(tables[-1])
+            if "columns" in item["pubtable"]:
+                columns.append((tables[-1], strings(item["pubtable"]["columns"])))
+            if "whereClause" in item["pubtable"]:
+                filters.append((tables[-1], expression(item["pubtable"]["whereClause"])))
         elif kind == "PUBLICATIONOBJ_TABLES_IN_SCHEMA":
             schemas.append(item["name"])
         elif kind == "PUBLICATIONOBJ_TABLES_IN_CUR_SCHEMA":
@@ -372,7 +371,13 @@ def _published(nodes: Sequence[Node]) -> tuple[tuple[Name, ...], tuple[Name, ...
             schemas.append("CURRENT_SCHEMA")
         else:
             raise Unread(f"publication of {kind}")
-    return tuple(tables), tuple(only), tuple(schemas)
+    return {
+        "tables": tuple(tables),
+        "only": tuple(only),
+        "schemas": tuple(schemas),
+        "columns": tuple(columns),
+        "filters": tuple(filters),
+    }
 
 
 def create_subscription(node: Node, _library: LibPgQuery) -> Sequence[Operation]:

@@ -21,10 +21,19 @@ from dflint.sql.references.found import Found
 from dflint.sql.references.places import Fragment, Text
 from dflint.sql.references.plpgsql import PlpgsqlBody, walk_sql
 from dflint.sql.references.queries import Queries
-from dflint.sql.references.scopes import Field, Names, Scope, Source
+from dflint.sql.references.scopes import Field, Names, Scope, Source, takes
 from dflint.sql.references.values import BodyReferences, Place, Reference
 
-__all__ = ["BodyReferences", "Place", "Reference", "expression_references", "query_references", "routine_references"]
+__all__ = [
+    "BodyReferences",
+    "Place",
+    "Reference",
+    "expression_references",
+    "query_references",
+    "routine_references",
+    "rule_references",
+    "takes",
+]
 
 _SHAPES = (KeyError, TypeError, ValueError, IndexError, StopIteration)
 
@@ -36,6 +45,15 @@ def query_references(sql: str, catalog: Catalog, search_path: tuple[str, ...], p
         search_path: for names without a schema.
     """
     return _sql(sql, Names(catalog, search_path), parser, ())
+
+
+def rule_references(
+    actions: str, relation: Name, catalog: Catalog, search_path: tuple[str, ...], parser: Parser
+) -> BodyReferences:
+    """What the statements of a rewrite rule refer to; NEW and OLD are rows of its relation."""
+    names = Names(catalog, search_path)
+    rows = [Source(name, names.fields(relation)) for name in ("new", "old")]
+    return _sql(actions, names, parser, rows)
 
 
 def expression_references(

@@ -258,12 +258,12 @@ class Expressions:
         if parts[0] == "pg_catalog":
             return
         self._sequence(node, parts[-1])
-        found = self.names.routines(Name(parts[-2] if len(parts) > 1 else None, parts[-1]))
+        arguments = None if node.get("func_variadic") else len(node.get("args", ()))
+        found = self.names.routines(Name(parts[-2] if len(parts) > 1 else None, parts[-1]), arguments)
         if found is None:
             return
         name, overloads = found
         token = self.fragment.name(node.get("location", 0), parts[-1], len(parts) - 1)
-        arguments = None if node.get("func_variadic") else len(node.get("args", ()))
         certainty: Certainty = "certain" if len(overloads) == 1 else "likely"
         self.found.add(token, "function", name, certainty=certainty, arguments=arguments)
 

@@ -93,12 +93,16 @@ class Names:
         known = self.catalog.types.get(found) is not None or self.catalog.relations.get(found) is not None
         return found if known else None
 
-    def routines(self, name: Name) -> tuple[Name, tuple[Routine, ...]] | None:
-        """The routines of that name in the first schema that has one; None where the catalog knows none."""
+    def routines(self, name: Name, arguments: int | None = None) -> tuple[Name, tuple[Routine, ...]] | None:
+        """The routines of that name in the first schema that has one; None where the catalog knows none.
+
+        Args:
+            arguments: with how many it is called: schemas whose routines all take another number are passed over.
+        """
         for schema in (name.schema,) if name.schema is not None else self.path:
             qualified = Name(schema, name.name)
             found = self.catalog.routines.get(qualified)
-            if found:
+            if found and (arguments is None or any(takes(each, arguments) for each in found)):
                 return qualified, found
         return None
 
@@ -142,3 +146,12 @@ def renamed(fields: tuple[Field, ...] | None, names: Sequence[str]) -> tuple[Fie
         for name, field in zip(names, fields, strict=False)
     ]
     return (*given, *fields[len(names) :])
+
+
+def takes(routine: Routine, count: int) -> bool:
+    """Whether a routine can be called with so many arguments."""
+    # The outputs of a procedure are arguments of its CALL.
+    outputs = () if routine.kind == "procedure" else ("out",)
+    given = [each for each in routine.parameters if each.mode not in ("table", *outputs)]
+    needed = [each for each in given if each.default is None and each.mode != "variadic"]
+    return len(needed) <= count and (count <= len(given) or any(each.mode == "variadic" for each in given))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Final
 
 from dflint.model.impact import Dependent, DependentEffect, Impact
-from dflint.model.uses import ImpactReport, QueryUse, QueryUses
+from dflint.model.uses import CodeUses, ImpactReport, QueryUse, QueryUses
 from dflint.plugin import Output
 from dflint_reports.impact.labels import shortened
 from dflint_reports.impact.wording import MEANING, SHORT, counts, headline, shown_by, steps, verdict
@@ -38,6 +38,8 @@ def render(report: ImpactReport, output: Output) -> str:
                 lines += _dependent(dependent, output.width)
     if report.queries is not None:
         lines += ["", *_queries(report.queries, output.width, paint)]
+    if report.code is not None:
+        lines += ["", *_code(report.code, output.width, paint)]
     if not impact.complete and not output.quiet:
         lines += ["", paint("The answer is incomplete:", "bold"), *_reasons(impact)]
     return "\n".join(lines) + "\n"
@@ -77,6 +79,17 @@ def _queries(queries: QueryUses, width: int, paint: Paint) -> Iterator[str]:
         yield f"      {shortened(visible(' '.join(use.statement.split())), max(40, width - 6))}"
     for reason in queries.incomplete_because:
         yield f"  There may be more: {visible(reason)}."
+
+
+def _code(code: CodeUses, width: int, paint: Paint) -> Iterator[str]:
+    used = f"Used at {count(len(code.uses), 'place')}"
+    yield paint(used, "bold red" if code.uses else "bold") + f" of {count(code.looked_at, 'file')} looked at"
+    for use in code.uses:
+        sure = "" if use.certainty == "certain" else f", {use.certainty}"
+        yield f"  {visible(use.file)}:{use.line}:{use.column}{sure}: {visible(use.identity)}"
+        yield f"      {shortened(visible(use.text), max(40, width - 6))}"
+    for unread in code.unread:
+        yield f"  There may be more: {visible(unread.file)} was not read: {visible(unread.reason)}."
 
 
 def _ran(use: QueryUse) -> str:

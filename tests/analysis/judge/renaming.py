@@ -19,7 +19,7 @@ from tests.catalog.live import read
 
 STATEMENTS: Final = 50
 #: So many changes of each schema are made and taken back.
-_CHANGES: Final = 12
+_CHANGES: Final = 8
 _RELATION: Final = "ALTER TABLE {}"
 #: How each kind of object is named by the commands that rename and move it.
 _NAMED: Final = {
@@ -170,7 +170,7 @@ def _command(target: Identity, chance: random.Random, everything: list[Identity]
     if target.kind == "function":
         name, _, arguments = target.parts[1].rpartition("(")
         own_function = sql.Identifier(target.parts[0], name)
-        start = sql.SQL("ALTER FUNCTION {}({}").format(own_function, sql.SQL(arguments))  # type: ignore[arg-type]
+        start = sql.SQL("ALTER FUNCTION {}({}").format(own_function, sql.SQL(arguments))
     else:
         start = sql.SQL(_NAMED[target.kind]).format(own)
     if target.kind in _MOVABLE and chance.random() < 0.3:

@@ -293,20 +293,16 @@ class _Judging:
                 me for me, (table, row) in self._before.items() if key.enforced and key.table in self._above(table)
                 and any(_refers(key, row, other) for where, other in gone if key.references in self._above(where))
             ]  # fmt: skip
+            each = said.get(key.identity)
+            if each is None:
+                if referring:
+                    yield f"nothing is said of {key.identity}, by which row {referring[0]} referred to one that is gone"
+                continue
+            self._seen[f"seen {each.result}"] += len(referring)
             for me in referring:
-                each = said.get(key.identity)
-                if each is None:
-                    yield f"nothing is said of {key.identity}, by which row {me} referred to one that is gone"
-                elif each.result == "deleted" and me in after:
-                    yield f"row {me} is still there, though {key.identity} takes it along"
-                elif (
-                    each.result == "updated"
-                    and me in after
-                    and all(after[me][1][column] == self._before[me][1][column] for column in each.columns)
-                    and any(after[me][1][column] != 0 for column in each.columns)
-                ):
-                    yield f"row {me} is as it was, though {key.identity} changes it"
-                self._seen[f"seen {each.result if each else ''}"] += 1
+                # By another key a row may be changed before, so that it refers to nothing any more.
+                if me in after and _same(self._before[me][1], after[me][1], key.columns):
+                    yield f"row {me} is as it was, though {key.identity} has it {each.result}"
 
     def _above(self, table: Name) -> list[Name]:
         """The table, what it is a partition of, and so on."""
@@ -320,6 +316,11 @@ class _Judging:
 
     def _same(self, one: Name, other: Name) -> bool:
         return self._root(one) == self._root(other) or one in self._net.children.get(other, ())
+
+
+def _same(before: dict[str, Any], after: dict[str, Any], columns: tuple[str, ...]) -> bool:
+    """Whether none of the columns has another value; the default 0, or 1, may be the value that there was."""
+    return all(before[column] == after[column] and before[column] not in (0, 1, None) for column in columns)
 
 
 def _refers(key: ForeignKey, row: dict[str, Any], other: dict[str, Any]) -> bool:

@@ -22,7 +22,8 @@ BEGIN
   FOREACH one IN ARRAY $1 LOOP
     BEGIN
       -- Rows that were written again: no session has what it compiled of a body at hand.
-      UPDATE pg_proc SET proname = proname WHERE pronamespace = 'public'::regnamespace;
+      UPDATE pg_proc SET proname = proname WHERE pronamespace = 'public'::regnamespace
+        AND prolang IN (SELECT oid FROM pg_language WHERE lanname IN ('sql', 'plpgsql'));
       EXECUTE one;
       RAISE SQLSTATE 'ZZ000';
     EXCEPTION WHEN OTHERS THEN found := found || (SQLSTATE || ' ' || SQLERRM);
@@ -89,7 +90,7 @@ def _routines(connection: Connection) -> _Made:
     kinds = {"f": "function", "p": "procedure", "a": "aggregate"}
     for kind, schema, name, types, nulls in _rows(connection, query):
         verb = "CALL" if kind == "p" else "SELECT"
-        text = sql.SQL(f"{verb} {{}}({{}})").format(sql.Identifier(schema, name), sql.SQL(nulls))  # type: ignore[arg-type]
+        text = sql.SQL(f"{verb} {{}}({{}})").format(sql.Identifier(schema, name), sql.SQL(nulls))
         yield {str(Identity(kinds[kind], (schema, f"{name}({types})")))}, text
 
 
