@@ -17,10 +17,11 @@ from dflint.analysis.impact.calls import fitting
 from dflint.catalog.identities import printed
 from dflint.model.catalog import Catalog, Dependency, Routine, View
 from dflint.model.context import Context
-from dflint.model.names import Name
+from dflint.model.names import Identity, Name
 from dflint.model.operations.objects import (
     AlterPolicy,
     CreateMaterializedView,
+    CreateOther,
     CreatePolicy,
     CreateRoutine,
     CreateRule,
@@ -29,7 +30,8 @@ from dflint.model.operations.objects import (
     RenameObject,
     SetObjectSchema,
 )
-from dflint.sql.clipping import query_of, rule_of, standard_body_of, within_parentheses
+from dflint.model.schema import Parameter
+from dflint.sql.clipping import assigned, query_of, rule_of, standard_body_of, statistics_of, within_parentheses
 from dflint.sql.parse import Parser
 from dflint.sql.references import (
     BodyReferences,
@@ -40,6 +42,17 @@ from dflint.sql.references import (
     rule_references,
 )
 
+#: The functions of an aggregate, with how many arguments each is called; 0: its own, and the state.
+_AGGREGATE_PARTS: Final = {
+    "sfunc": 0,
+    "msfunc": 0,
+    "minvfunc": 0,
+    "finalfunc": 1,
+    "mfinalfunc": 1,
+    "combinefunc": 2,
+    "serialfunc": 1,
+    "deserialfunc": 2,
+}
 _RELATIONS: Final = frozenset({"table", "view", "materialized_view", "foreign_table", "index", "sequence"})
 _ROUTINES: Final = frozenset({"function", "procedure", "routine", "aggregate"})
 _TYPES: Final = frozenset({"type", "domain"})
@@ -93,6 +106,8 @@ class ReplayedNeeds:
         elif isinstance(operation, CreateRoutine):
             if operation.body is None and operation.language in (None, "sql"):
                 self._read_routine(operation, sql, catalog, path)
+        elif isinstance(operation, CreateOther):
+            self._read_other(operation, sql, catalog, path)
         elif isinstance(operation, RenameObject | SetObjectSchema):
             self._moved(operation, catalog, path)
         elif isinstance(operation, RenameColumn):
@@ -151,8 +166,39 @@ class ReplayedNeeds:
             name, operation.routine, operation.parameters, operation.returns, "sql", configuration=(), body=body
         )
         read = None if body is None else routine_references(routine, catalog, self._parser, path)
-        arguments = printed(routine).partition(":")[2]
-        self._held[Holder("routine", name, arguments)] = read
+        self._held[Holder("routine", name, printed(routine))] = read
+
+    def _read_other(self, operation: CreateOther, sql: str, catalog: Catalog, path: tuple[str, ...]) -> None:
+        if operation.target is None:
+            return
+        schema = operation.target.schema or _created_in(path)
+        name = Name(schema, operation.target.name)
+        if operation.object_kind == "statistics":
+            found = statistics_of(sql, self._parser.library) if sql else None
+            read = None if found is None else query_references(found, catalog, path, self._parser)
+            self._held[Holder("statistics", name)] = read
+        elif operation.object_kind == "aggregate" and operation.arguments is not None:
+            routine = Routine(name, "aggregate", tuple(Parameter(None, each) for each in operation.arguments))
+            self._held[Holder("routine", name, printed(routine))] = self._of_aggregate(operation, sql, catalog, path)
+
+    def _of_aggregate(
+        self, operation: CreateOther, sql: str, catalog: Catalog, path: tuple[str, ...]
+    ) -> BodyReferences:
+        """The functions that an aggregate is made of, each with the number of arguments that it is called with."""
+        count = len(operation.arguments or ())
+        found = []
+        for option, _value in operation.options:
+            arguments = _AGGREGATE_PARTS.get(option)
+            name = assigned(sql, option, self._parser.library) if arguments is not None else None
+            if arguments is not None and name is not None:
+                for schema in (name.schema,) if name.schema is not None else path:
+                    if catalog.routines.get(Name(schema, name.name)):
+                        called = count + 1 if arguments == 0 else arguments
+                        found.append(Reference(0, 0, "function", schema, name.name, arguments=called))
+                        break
+        # A final function may take the arguments too.
+        extra = not sql or any(option.endswith("finalfunc_extra") for option, _ in operation.options)
+        return BodyReferences(tuple(found), (), "its functions are not known" if extra else None)
 
     # --- renames ------------------------------------------------------------------------------------------------------
 
@@ -236,6 +282,9 @@ def _identity(holder: Holder, catalog: Catalog, names: Names) -> str | None:
         overloads = catalog.routines.get(holder.name) or ()
         arguments = holder.part.partition("(")[2]
         return next((printed(each) for each in overloads if printed(each).partition("(")[2] == arguments), None)
+    if holder.kind == "statistics":
+        identity = str(Identity("statistics", (holder.name.schema or "public", holder.name.name)))
+        return identity if catalog.others.get(identity) else None
     relation = catalog.relations.get(holder.name)
     if relation is None:
         return None
@@ -253,11 +302,14 @@ def _dependencies(
     """What a text needs; None where that cannot be told."""
     columns = {Name(each.schema, each.name) for each in references if each.kind == "column"}
     found: dict[str, None] = {}
+    automatic: set[str] = set()
     for each in references:
         name = Name(each.schema, each.name)
         if each.kind == "column":
             if each.column is not None and catalog.relations.get(name) is not None:
                 found[names.column(name, each.column)] = None
+                if identity.startswith("statistics:"):
+                    automatic.add(names.column(name, each.column))
         elif each.kind in ("relation", "sequence"):
             if name not in columns and catalog.relations.get(name) is not None:
                 found[names.relation(name)] = None
@@ -272,4 +324,6 @@ def _dependencies(
             found.update((printed(routine), None) for routine in possible)
         elif each.kind == "constraint" and each.column is not None:
             found[names.part("constraint", name, each.column)] = None
-    return tuple(Dependency(identity, needed, "n") for needed in found if needed != identity)
+    return tuple(
+        Dependency(identity, needed, "a" if needed in automatic else "n") for needed in found if needed != identity
+    )

@@ -2,25 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
 from msgspec import Struct
 
+from dflint.analysis.mitigation.looking import looks
+from dflint.app.assess import contexts_of
 from dflint.app.fingerprints import normalised
 from dflint.app.locks import looks
 from dflint.app.mitigation import mitigation
+from dflint.app.plan import plan_sql
 from dflint.app.surroundings import Surroundings
-from dflint.catalog.not_null import row_without_value
+from dflint.catalog.first_row import finds_row
 from dflint.model.errors import InputError
 from dflint.model.mitigation import OperationContext
-from dflint.model.names import Name
-from dflint.model.operations.base import Operation
-from dflint.model.operations.tables import AddColumn, SetNotNull
+from dflint.model.operations.tables import AddCheck, AddColumn
 from dflint.model.risk import RiskAssessment, RiskFactor
-from dflint.planning.statements import operations_of, statements_of
+from dflint.planning.statements import statements_of
+from dflint.planning.undo.spelling import quoted
 from dflint.postgres.source import ConnectionSource
+from dflint.sql.clauses import clauses_of
 from dflint.trace.trace_file import load as load_trace
 
 #: A lock that stops others for longer than that is long, in seconds.
@@ -87,43 +90,45 @@ def _absent(found: Sequence[RiskFactor], fine: str) -> _Answer:
 
 
 async def _validation(case: Case) -> _Answer:
+    """By the catalog, and by the rows: the server tells of those only when the statement runs, or when it is asked."""
     refusal = case.risk.will_fail
-    if refusal is None:
+    if refusal is not None:
+        return False, f"the server refuses it: {refusal.reason} ({refusal.sqlstate})"
+    queries = list(_looks(case))
+    if not queries:
         return True, "the server accepts it as things stand"
-    return False, f"the server refuses it: {refusal.reason} ({refusal.sqlstate})"
-
-
-async def _not_null(case: Case) -> _Answer:
-    """Whether rows are in the way: the server tells that only when the statement runs, or when it is asked."""
-    accepted, message = await _validation(case)
-    if not accepted:
-        return accepted, message
-    asked = [each for each in map(_in_the_way, operations_of(case.risk.sql)) if each is not None]
-    if not asked:
-        return True, "no row can be in the way"
     if case.dsn is None:
         return None, "a snapshot does not tell whether a row is in the way"
-    for table, column in asked:
-        name = case.surroundings.catalog.resolve(table, case.surroundings.search_path)
-        found = await row_without_value(ConnectionSource.coerce(case.dsn), name, column)
-        words = f"{name} has rows" if column is None else f"{name} has rows without a value in {column}"
+    for query in queries:
+        found = await finds_row(ConnectionSource.coerce(case.dsn), query)
         if found is None:
-            return None, f"it could not be told in time whether {words}"
+            return None, f"whether a row is in the way could not be told in time: {query}"
         if found:
-            return False, f"{words}: the server will refuse it (23502)"
-    return True, "no row is in the way"
+            return False, f"the server will refuse it for the rows that this query finds: {query}"
+    return True, "the server accepts it as things stand, and no row is in the way"
 
 
-def _in_the_way(operation: Operation) -> tuple[Name, str | None] | None:
-    """The table whose rows are in the way, those without a value in a column, or all of them; None: none can be."""
-    if isinstance(operation, SetNotNull):
-        return operation.target, operation.column
-    if not isinstance(operation, AddColumn):
-        return None
+def _looks(case: Case) -> Iterator[str]:
+    """Queries for rows that are in the way."""
+    start, statements = case.surroundings.catalog, statements_of(case.risk.sql)
+    for context in contexts_of(plan_sql(case.risk.sql, start, version=case.surroundings.version), case.surroundings):
+        operation = context.operation
+        if operation.target is None or start.relation(context.resolve(operation.target)) is None:
+            continue  # The table is made by the statements themselves.
+        if isinstance(operation, AddColumn) and _without_value(operation):
+            yield f"SELECT ctid FROM {quoted(context.resolve(operation.target))} LIMIT 1"
+        elif not isinstance(operation, AddCheck):
+            yield from looks(context, lambda _: "")
+        elif len(statements) == 1:
+            yield from looks(context, lambda check: clauses_of(statements[0], check.clause).expression)
+
+
+def _without_value(operation: AddColumn) -> bool:
+    """Whether rows that are there would have no value in a column that needs one."""
     column = operation.column
     required = column.not_null or any(each.kind in ("not_null", "primary_key") for each in column.constraints)
     filled = column.default is not None or column.generated is not None or column.identity or column.serial
-    return (operation.target, None) if required and not filled else None
+    return required and not filled
 
 
 async def _dependencies(case: Case) -> _Answer:
@@ -224,8 +229,8 @@ async def _rehearsal(case: Case) -> _Answer:
 
 #: Names that rows of the matrix may use: what each says, and how it is found out.
 CHECKS: Final[dict[str, tuple[str, Callable[[Case], Awaitable[_Answer]]]]] = {
-    "validation": ("the server accepts the statement as things stand", _validation),
-    "not-null-handler": ("the server accepts the statement, and no row is in the way of NOT NULL", _not_null),
+    "validation": ("the server accepts the statement, and no row is in the way", _validation),
+    "not-null-handler": ("the server accepts the statement, and no row is in the way", _validation),
     "dependencies": ("no other object breaks, goes, or means something else", _dependencies),
     "risk": ("everything that decides the risk is known", _risk),
     "mitigation": ("there is a plan, and how much less its risk is", _mitigation),

@@ -98,3 +98,17 @@ def docs(output_directory: str | None, config: str | None, isolated: bool) -> in
     for each in rulebook.rules.values():
         terminal.write(rule_page(each), os.path.join(output_directory, f"{each.id}.md"))
     return exit_codes.FINE
+
+
+@rules.command("recipes", short_help="Write the recipes' documentation as Markdown.")
+@configuration_options
+def recipes(config: str | None, isolated: bool) -> int:
+    """Print what each recipe does, costs and means for users, and how recipes of your own are written."""
+    from dflint.app.safe_plan import recipe_book
+    from dflint.planning.recipes import HOLES
+    from dflint.rulebook.recipe_documentation import recipes_page
+
+    request = configured(".", config, isolated=isolated).request()
+    book = recipe_book(tuple(request.plugins), tuple(request.rule_paths))
+    terminal.write(recipes_page(book.recipes, book.examples, {name: what for name, (what, _) in HOLES.items()}))
+    return exit_codes.FINE

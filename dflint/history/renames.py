@@ -23,6 +23,7 @@ from dflint.model.catalog import (
     CompositeType,
     Domain,
     Index,
+    Publication,
     RangeType,
     Relation,
     Sequence,
@@ -293,6 +294,18 @@ def _rename_table_column(draft: Draft, table: Table, old: str, new: str) -> None
             draft.put(_index_renamed(index, old, new))
     for other_name in draft.dependents_of.get(table.name, ()):
         _rename_in_dependent(draft, other_name, table.name, old, new)
+    for key_name, publication in draft.publications.items():
+        if publication is not None and table.name in publication.tables:
+            draft.put_publication(key_name, _publication_renamed(publication, table.name, old, new))
+
+
+def _publication_renamed(publication: Publication, table: Name, old: str, new: str) -> Publication:
+    columns = [(name, _swapped(listed, old, new) if name == table else listed) for name, listed in publication.columns]
+    filters = [
+        (name, (rename_column(found, old, new) or found) if name == table else found)
+        for name, found in publication.filters
+    ]
+    return replace(publication, columns=tuple(columns), filters=tuple(filters))
 
 
 def _column_renamed(column: Column, old: str, new: str) -> Column:

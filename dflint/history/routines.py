@@ -50,7 +50,9 @@ def _with_plain_type(draft: Draft, parameter: Parameter) -> Parameter:
 
 def _plain_type(draft: Draft, kind: Type) -> Type:
     """What the server keeps of a type in a signature: ``table.column%TYPE`` is the column's type of that moment."""
-    if not kind.reference or kind.name.schema is None:
+    if not kind.reference:
+        return draft.resolve_type(kind) or kind
+    if kind.name.schema is None:
         return kind
     schema, _, table = kind.name.schema.rpartition(".")
     relation = draft.known(draft.resolve(Name(schema or None, table)))

@@ -69,7 +69,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         steps: as written, with holes; empty where ``build`` makes them.
         build: reference ``module:function`` of the function that makes the steps, "" where the file has them.
         fallback: only where no other recipe fits.
-        differs: in what the end may differ from the naive statement's: ``object_names``, ``column_order``.
+        differs: in what the end may differ from the naive statement's: ``object_names``, ``column_order``,
+            ``a_check_more``.
         file, line: where it stands.
     """
 

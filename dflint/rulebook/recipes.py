@@ -22,7 +22,7 @@ from dflint.rulebook.rule import Example
 
 _ID: Final = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")
 _HOLE: Final = re.compile(r"\{\{|\}\}|\{(?P<name>[^{}:]*)(?::(?P<argument>[^{}]*))?\}")
-_DIFFERENCES: Final = ("object_names", "column_order")
+_DIFFERENCES: Final = ("object_names", "column_order", "a_check_more")
 
 RECIPE_FIELDS: Final[Mapping[str, Field]] = {
     "recipe": Field(text, required=True),

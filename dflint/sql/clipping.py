@@ -1,9 +1,13 @@
-"""The piece of a statement's text that PostgreSQL keeps: a view's query, a rule's actions, a policy's expression."""
+"""The piece of a statement's text that PostgreSQL keeps: a view's query, a rule's actions, a policy's expression.
+
+They are found among the tokens, since parse trees do not say where they begin and end.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
+from dflint.model.names import Name
 from dflint.sql.libpg_query import GrammarError, LibPgQuery
 from dflint.sql.references.places import Text
 
@@ -19,6 +23,29 @@ def query_of(sql: str, library: LibPgQuery) -> str | None:
     for at, _ in _outside(text):
         if words[at] == "as" and words[at + 1 : at + 2] and words[at + 1] in _QUERY_BEGINS:
             return _between(text, at + 1, _without_options(words))
+    return None
+
+
+def statistics_of(sql: str, library: LibPgQuery) -> str | None:
+    """What CREATE STATISTICS … ON … FROM … looks at, as a query."""
+    text = _scanned(sql, library)
+    if text is None:
+        return None
+    for at, word in _outside(text):
+        if word == "on":
+            return f"SELECT {_between(text, at + 1, len(text.words))}"
+    return None
+
+
+def assigned(sql: str, option: str, library: LibPgQuery) -> Name | None:
+    """The name that an option has for its value: ``SFUNC = schema.name``."""
+    text = _scanned(sql, library)
+    words = text.words if text is not None else []
+    for at, word in enumerate(words):
+        if word == option and words[at + 1 : at + 2] == ["="]:
+            if words[at + 3 : at + 4] == ["."]:
+                return Name(words[at + 2], words[at + 4])
+            return Name(None, words[at + 2])
     return None
 
 

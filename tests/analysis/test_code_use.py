@@ -222,7 +222,7 @@ def test_the_command_line(pg: TestServer, tmp_path: Path, capsys: pytest.Capture
     document = json.loads(capsys.readouterr().out)
     (use,) = document["code"]["uses"]
     assert (use["file"], use["line"], use["column"], use["certainty"]) == (str(file), 1, 13, "certain")
-    file.write_text("x = (")
+    file.write_text("email = (")
     assert main(arguments) == 2
     assert f"{file}: line 1: it is no Python of this version" in capsys.readouterr().err
     assert main([*arguments[:-1], str(tmp_path / "none")]) == 2

@@ -32,7 +32,7 @@ QUESTIONS = 12
 #: Texts that name something in bodies, which nothing but the text knows; and SQL that is put together.
 ROUTINES = (
     "CREATE FUNCTION reading_{0}() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.{1}'",
-    "CREATE FUNCTION calling_{0}() RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE ''SELECT 1''; END'",
+    "CREATE FUNCTION calling_{0}(x text) RETURNS void LANGUAGE plpgsql AS 'BEGIN EXECUTE ''SELECT '' || x; END'",
     "CREATE FUNCTION typing_{0}() RETURNS void LANGUAGE plpgsql AS 'DECLARE x public.{1}%ROWTYPE; BEGIN x.k := 1; END'",
 )
 TABLES = """

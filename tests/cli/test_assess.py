@@ -136,6 +136,16 @@ def test_rows_in_the_way_of_not_null(capsys: pytest.CaptureFixture[str], dsn: st
     assert asked(capsys, dsn, *new, "default=0")[2]["not-null-handler"] is True
 
 
+def test_rows_without_the_row_they_refer_to(capsys: pytest.CaptureFixture[str], dsn: str) -> None:
+    words = ("add_foreign_key", "users", "column=id", "references_table=depts", "references_column=id", "--level", "2")
+    ran, _, checks = asked(capsys, dsn, *words)
+    assert (ran.status, checks["validation"]) == (1, False)
+    with psycopg.connect(dsn) as connection:
+        connection.execute("INSERT INTO depts (id) SELECT id FROM users")
+    ran, _, checks = asked(capsys, dsn, *words)
+    assert (ran.status, checks["validation"]) == (0, True)
+
+
 def test_what_the_server_refuses_has_no_score(capsys: pytest.CaptureFixture[str], dsn: str) -> None:
     ran, found, checks = asked(capsys, dsn, "drop_table", "depts", "--level", "3")
     assert ran.status == 1

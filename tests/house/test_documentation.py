@@ -42,6 +42,17 @@ def test_the_list_of_rules_is_current() -> None:
     assert (ROOT / "docs" / "rules.md").read_text() == printed, "dflint rules docs --isolated > docs/rules.md"
 
 
+def test_the_list_of_recipes_is_current() -> None:
+    printed = subprocess.run(
+        [sys.executable, "-m", "dflint", "rules", "recipes", "--isolated"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    assert (ROOT / "docs" / "recipes.md").read_text() == printed, "dflint rules recipes --isolated > docs/recipes.md"
+
+
 @pytest.mark.parametrize("path", sorted(ROOT.glob("*.md")) + sorted((ROOT / "docs").glob("*.md")), ids=lambda p: p.name)
 def test_links_between_documents_lead_somewhere(path: Path) -> None:
     import re

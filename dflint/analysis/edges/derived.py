@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator
 from typing import Final
 
 from dflint.analysis.edges.edge import Edge, Names, recorded, shown
+from dflint.analysis.edges.relations import own_triggers
 from dflint.catalog.identities import printed
 from dflint.model.catalog import Catalog, Domain, Index, Routine, Table, View
-from dflint.model.dependencies import is_user_type
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Identity, Name
 from dflint.model.schema import Constraint
@@ -95,7 +95,8 @@ class Derived:
             yield from self._of_expression(identity, element.expression)
 
     def _of_triggers(self, relation: Table | View) -> Iterator[Edge]:
-        for trigger in relation.triggers:
+        shown_ones = own_triggers(relation, self._catalog) if isinstance(relation, Table) else relation.triggers
+        for trigger in shown_ones:
             identity = self._names.part("trigger", relation.name, trigger.name)
             found = [each for each in self._catalog.routines.get(trigger.function) or () if not each.parameters]
             if found:
@@ -121,7 +122,7 @@ class Derived:
             yield recorded(identity, str(Identity("language", (routine.language,))), "n")
 
     def _of_type(self, identity: str, kind: Type | None) -> Iterator[Edge]:
-        if kind is not None and not kind.reference and is_user_type(kind):
+        if kind is not None and not kind.reference and kind.name.schema != "pg_catalog":
             needed = self._names.type(self._catalog.resolve_type(kind.name, _PATH))
             if needed is not None:
                 yield recorded(identity, needed, "n")

@@ -16,6 +16,9 @@ from dflint.model.schema import Column, Constraint
 #: From this major on the expression of a generated column needs its columns; before, the column itself did.
 _GENERATION_NEEDS: Final = 15
 
+#: From this major on a partition's copies of triggers are listed.
+_COPIES_SHOWN: Final = 15
+
 
 def relation_edges(catalog: Catalog, names: Names) -> Iterator[Edge]:
     """What containment in a table, and the values of tables, indexes, views and sequences say."""
@@ -50,7 +53,7 @@ def _of_table(table: Table, catalog: Catalog, names: Names) -> Iterator[Edge]:
         if constraint.name is not None and not is_clone(constraint, table):
             yield from _of_constraint(constraint.name, constraint, table, catalog, names)
     parent_table = catalog.relations.get(table.parents[0]) if table.bound is not None and table.parents else None
-    yield from _of_triggers(table.name, table.triggers, parent_table, names)
+    yield from _of_triggers(table.name, own_triggers(table, catalog), parent_table, names)
     for policy in table.policies:
         identity = names.part("policy", table.name, policy.name)
         yield recorded(identity, own, "a")
@@ -61,6 +64,15 @@ def _of_table(table: Table, catalog: Catalog, names: Names) -> Iterator[Edge]:
     if table.replica_identity == "index" and table.replica_index is not None:
         index = names.relation(Name(table.name.schema, table.replica_index))
         yield shown(own, index, "r", "attribute", "replica identity")
+
+
+def own_triggers(table: Table, catalog: Catalog) -> tuple[Trigger, ...]:
+    """The triggers that a server shows: before PostgreSQL 15 a partition's copies were its own affair."""
+    parent = catalog.relations.get(table.parents[0]) if table.bound is not None and table.parents else None
+    if catalog.version is None or catalog.version >= _COPIES_SHOWN or not isinstance(parent, Table):
+        return table.triggers
+    copied = {each.name for each in parent.triggers if each.for_each_row}
+    return tuple(each for each in table.triggers if each.name not in copied)
 
 
 def is_clone(constraint: Constraint, table: Table) -> bool:

@@ -7,6 +7,7 @@ from typing import Any, Final, Literal
 
 from msgspec.structs import replace
 
+from dflint.model.expressions import Expr
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.objects import (
@@ -20,6 +21,7 @@ from dflint.model.operations.objects import (
     GrantPrivileges,
     GrantRole,
 )
+from dflint.sql.build.expressions import expression
 from dflint.sql.build.nodes import Node, Unread, claim, relation, role, single, string, strings
 from dflint.sql.build.object_names import definition, identify, is_cascade, object_kind, type_text
 from dflint.sql.build.session import attached_setting
@@ -361,7 +363,7 @@ def _published(nodes: Sequence[Node]) -> dict[str, Any]:
             if "inh" not in item["pubtable"]["relation"]:
                 only.append(tables[-1])
             if "columns" in item["pubtable"]:
-                columns.append((tables[-1], strings(item["pubtable"]["columns"])))
+                columns.append((tables[-1], tuple(strings(item["pubtable"]["columns"]))))
             if "whereClause" in item["pubtable"]:
                 filters.append((tables[-1], expression(item["pubtable"]["whereClause"])))
         elif kind == "PUBLICATIONOBJ_TABLES_IN_SCHEMA":
