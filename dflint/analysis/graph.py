@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Iterable, Iterator
+from collections.abc import Set as AbstractSet
 from typing import Any, NamedTuple
 
 import networkx as nx
@@ -34,7 +35,7 @@ class Graph:
             sorted. Only a catalog that was replayed without a server has any.
     """
 
-    def __init__(self, edges: Iterable[Edge], names: Names, unknown: Set[str] = frozenset()) -> None:
+    def __init__(self, edges: Iterable[Edge], names: Names, unknown: AbstractSet[str] = frozenset()) -> None:
         found: dict[str, dict[str, dict[Need, Evidence]]] = {}
         for dependent, referenced, need, evidence in edges:
             if dependent != referenced:

@@ -235,9 +235,9 @@ class ReplayedNeeds:
             swapped = holder
             if routines is None or routines == (holder.kind == "routine"):
                 swapped = holder._replace(name=new(holder.name))
-            if read is not None:
-                read = replace(read, references=tuple(_swapped(each, new, routines) for each in read.references))
-            held[swapped] = read
+            held[swapped] = read and replace(
+                read, references=tuple(_swapped(each, new, routines) for each in read.references)
+            )
         self._held = held
 
     def _part_renamed(self, kind: str, table: Name, old: str, new: str) -> None:

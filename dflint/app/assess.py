@@ -30,7 +30,7 @@ from dflint.model.impact import Impact
 from dflint.model.migration import Runner, Section, Span
 from dflint.model.plan import Plan, Step
 from dflint.model.risk import Circumstances, RiskAssessment
-from dflint.planning.statements import parser
+from dflint.planning.statements import parser, statements_of
 from dflint.plugin.manager import Plugins
 from dflint.plugin.manager import load as load_reference
 from dflint.rulebook.risk import RiskBook, load_risk
@@ -127,10 +127,14 @@ def assess_plan(
     return assess(question, used.rules, used.matching(judged), checks)
 
 
-def contexts_of(plan: Plan, surroundings: Surroundings) -> list[Context]:
-    """The contexts of a plan's operations, each as the ones before it leave the schema."""
+def statements_with_contexts(plan: Plan, surroundings: Surroundings) -> Iterator[tuple[str, list[Context]]]:
+    """The statements of a plan, each with the contexts of its operations, as the ones before it leave the schema."""
     walk = _Walk(surroundings, {})
-    return [context for step in plan.steps for context in walk.view(step).contexts]
+    for step in plan.steps:
+        contexts = walk.view(step).contexts
+        grouped = [list(group) for _, group in groupby(contexts, key=lambda context: id(context.statement))]
+        texts = statements_of(step.sql) if grouped else []
+        yield from zip(texts, grouped, strict=False)
 
 
 def catalog_after(plan: Plan, surroundings: Surroundings) -> Catalog:

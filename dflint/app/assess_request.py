@@ -27,6 +27,7 @@ class AssessRequest(Struct, frozen=True, kw_only=True):
         level: do the checks up to this safety level; None: none.
         rehearsal: path of a trace of the same statements.
         plugins: import names of plugin modules.
+        rule_paths: further directories or files with risk rules and a matrix.
     """
 
     what: str
@@ -37,6 +38,7 @@ class AssessRequest(Struct, frozen=True, kw_only=True):
     level: int | None = None
     rehearsal: str | None = None
     plugins: tuple[str, ...] = ()
+    rule_paths: tuple[str, ...] = ()
 
 
 class Assessed(Struct, frozen=True, kw_only=True):
@@ -62,7 +64,7 @@ async def assessed(request: AssessRequest) -> Assessed:
     """
     operation, sql = await _statements(request)
     surroundings = await surroundings_of(request.dsn, sql, snapshot=request.snapshot, rows=_rows(request.rows))
-    risk = assess_sql(sql, surroundings, operation=operation, book=risk_book(request.plugins))
+    risk = assess_sql(sql, surroundings, operation=operation, book=risk_book(request.plugins, request.rule_paths))
     checks: tuple[CheckResult, ...] = ()
     if request.level is not None:
         case = Case(risk=risk, surroundings=surroundings, dsn=request.dsn, rehearsal=request.rehearsal)

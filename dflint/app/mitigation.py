@@ -8,7 +8,7 @@ from typing import Any
 from dflint.analysis.mitigation import measures
 from dflint.analysis.mitigation.limits import loses_data, stopped_seconds, unmet
 from dflint.analysis.mitigation.looking import looks
-from dflint.app.assess import assess_plan, catalog_after, contexts_of
+from dflint.app.assess import assess_plan, catalog_after, statements_with_contexts
 from dflint.app.plan import plan_sql
 from dflint.app.safe_plan import SafePlan, safe_plan_sql
 from dflint.app.surroundings import Surroundings, surroundings_of
@@ -17,7 +17,6 @@ from dflint.model.mitigation import MitigationPlan, MitigationStrategy, Operatio
 from dflint.model.operations.base import Operation
 from dflint.model.plan import Plan
 from dflint.model.risk import Circumstances, RiskAssessment
-from dflint.planning.statements import statements_of
 from dflint.postgres.source import ConnectionSource
 from dflint.sql.clauses import clauses_of
 
@@ -180,14 +179,14 @@ class _Work:
         )
 
     def _looks(self) -> list[str]:
-        contexts = contexts_of(self._naive, self._surroundings)
-        texts = iter(statements_of(self._sql))
-        statement = next(texts, self._sql)
+        found: list[str] = []
+        for statement, contexts in statements_with_contexts(self._naive, self._surroundings):
 
-        def condition(operation: Operation) -> str:
-            return clauses_of(statement, operation.clause).expression
+            def condition(operation: Operation, statement: str = statement) -> str:
+                return clauses_of(statement, operation.clause).expression
 
-        return [query for context in contexts for query in looks(context, condition)]
+            found += [query for context in contexts for query in looks(context, condition)]
+        return found
 
     def _assess(self, plan: Plan, circumstances: Circumstances) -> RiskAssessment:
         return assess_plan(

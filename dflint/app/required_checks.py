@@ -8,7 +8,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from dflint.analysis.mitigation.looking import looks
+from dflint.analysis.mitigation import looking
 from dflint.app.assess import contexts_of
 from dflint.app.fingerprints import normalised
 from dflint.app.locks import looks
@@ -18,10 +18,9 @@ from dflint.app.surroundings import Surroundings
 from dflint.catalog.first_row import finds_row
 from dflint.model.errors import InputError
 from dflint.model.mitigation import OperationContext
-from dflint.model.operations.tables import AddCheck, AddColumn
+from dflint.model.operations.tables import AddCheck
 from dflint.model.risk import RiskAssessment, RiskFactor
 from dflint.planning.statements import statements_of
-from dflint.planning.undo.spelling import quoted
 from dflint.postgres.source import ConnectionSource
 from dflint.sql.clauses import clauses_of
 from dflint.trace.trace_file import load as load_trace
@@ -115,20 +114,10 @@ def _looks(case: Case) -> Iterator[str]:
         operation = context.operation
         if operation.target is None or start.relation(context.resolve(operation.target)) is None:
             continue  # The table is made by the statements themselves.
-        if isinstance(operation, AddColumn) and _without_value(operation):
-            yield f"SELECT ctid FROM {quoted(context.resolve(operation.target))} LIMIT 1"
-        elif not isinstance(operation, AddCheck):
-            yield from looks(context, lambda _: "")
+        if not isinstance(operation, AddCheck):
+            yield from looking.looks(context, lambda _: "")
         elif len(statements) == 1:
-            yield from looks(context, lambda check: clauses_of(statements[0], check.clause).expression)
-
-
-def _without_value(operation: AddColumn) -> bool:
-    """Whether rows that are there would have no value in a column that needs one."""
-    column = operation.column
-    required = column.not_null or any(each.kind in ("not_null", "primary_key") for each in column.constraints)
-    filled = column.default is not None or column.generated is not None or column.identity or column.serial
-    return required and not filled
+            yield from looking.looks(context, lambda check: clauses_of(statements[0], check.clause).expression)
 
 
 async def _dependencies(case: Case) -> _Answer:

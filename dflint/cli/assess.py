@@ -62,7 +62,8 @@ def assess(
     from dflint.app.databases import database
     from dflint.cli.running import run
 
-    settings = configured(what if os.path.exists(what) else ".", config, isolated=isolated).config
+    project = configured(what if os.path.exists(what) else ".", config, isolated=isolated)
+    settings = project.config
     request = AssessRequest(
         what=what,
         words=words,
@@ -72,6 +73,7 @@ def assess(
         level=level,
         rehearsal=rehearsal,
         plugins=settings.plugins,
+        rule_paths=tuple(os.path.join(project.directory, path) for path in settings.rule_paths),
     )
     found = run(assessed(request))
     from dflint.app.assess_documents import encode

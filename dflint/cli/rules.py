@@ -62,17 +62,32 @@ def list_rules(config: str | None, isolated: bool) -> int:
 @click.argument("paths", nargs=-1, metavar="[PATHS]...")
 @configuration_options
 def check(paths: tuple[str, ...], config: str | None, isolated: bool) -> int:
-    """Verify rule files: those of PATHS, or those that the configuration names. All that is wrong is told at once."""
+    """Verify rule files: those of PATHS, or those that the configuration names. All that is wrong is told at once.
+
+    Risk rules, a decision matrix and recipes among them are verified too.
+    """
     project = configured(".", config, isolated=isolated)
     request = project.request()
     if paths:
         request = replace(request, rule_paths=tuple(os.path.abspath(path) for path in paths))
     rulebook = load_rulebook(request, Plugins(request.plugins))
     own = sum(_is_below(rule.file, request) for rule in rulebook.rules.values())
-    if paths and not own:
+    others = sum(_is_below(file, request) for file in _other_files(request))
+    if paths and not own and not others:
         raise InputError(f"no rule files in {', '.join(paths)}", remedy="rule files end in .yaml")
-    terminal.write(f"{len(rulebook.rules)} rules are well-formed, {own} of them this project's\n")
+    words = f"{len(rulebook.rules)} rules are well-formed, {own} of them this project's"
+    terminal.write(f"{words}, and {others} other files of it\n" if others else f"{words}\n")
     return exit_codes.FINE
+
+
+def _other_files(request: LintRequest) -> set[str]:
+    """The files of risk rules, the matrix and recipes, verified."""
+    from dflint.app.assess import risk_book
+    from dflint.app.safe_plan import recipe_book
+
+    risk, recipes = risk_book(request.plugins, request.rule_paths), recipe_book(request.plugins, request.rule_paths)
+    files = {rule.file for rule in risk.rules} | {row.file for row in risk.rows}
+    return files | {recipe.file for recipe in recipes.recipes.values()}
 
 
 def _is_below(file: str, request: LintRequest) -> bool:

@@ -96,8 +96,8 @@ def _published(
     families = {table: _family(draft, table, table in operation.only) for table in operation.tables}
     return (
         {member for family in families.values() for member in family},
-        {member: listed for table, listed in operation.columns for member in families[table]},
-        {member: condition for table, condition in operation.filters for member in families[table]},
+        {member: listed for table, listed in operation.columns for member in families.get(table, ())},
+        {member: condition for table, condition in operation.filters for member in families.get(table, ())},
     )
 
 

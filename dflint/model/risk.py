@@ -227,3 +227,4 @@ class MatrixRow(Struct, frozen=True, kw_only=True):
     safety_level: int
     checks: tuple[str, ...]
     when: dict[str, Any] | None = None
+    file: str = ""

@@ -196,6 +196,7 @@ def _rows(reader: Reader, tools: Collection[str]) -> tuple[MatrixRow, ...]:
                     safety_level=good["safety_level"],
                     checks=tuple(good["checks"]),
                     when=good.get("when"),
+                    file=reader.document.file,
                 )
             )
     return tuple(found)

@@ -67,9 +67,7 @@ def rule_of(sql: str, library: LibPgQuery) -> str | None:
     actions = _between(text, first, last)
     if text.words[first : first + 1] == ["("]:
         inner = text.words[first + 1 : first + 2]
-        if inner and inner[0] not in ("select", "with", "values", "("):
-            actions = _between(text, first + 1, max(at for at in range(last) if text.words[at] == ")"))
-        elif ";" in text.words[first:]:
+        if (inner and inner[0] not in ("select", "with", "values", "(")) or ";" in text.words[first:]:
             actions = _between(text, first + 1, max(at for at in range(last) if text.words[at] == ")"))
     if text.words[first : first + 1] == ["nothing"]:
         actions = ""

@@ -162,6 +162,22 @@ def test_supposed_rows(capsys: pytest.CaptureFixture[str], dsn: str) -> None:
     assert few < many
 
 
+def test_a_matrix_of_ones_own(capsys: pytest.CaptureFixture[str], dsn: str, tmp_path: Path) -> None:
+    (tmp_path / "project" / "own").mkdir(parents=True)
+    (tmp_path / "project" / "own" / "matrix.yaml").write_text(
+        "matrix:\n  - {row: nick, title: Nicknames, operations: [add_column], level: CRITICAL, safety_level: 1,"
+        " checks: [validation]}\n",
+        encoding="utf-8",
+    )
+    config = tmp_path / "project" / "dflint.toml"
+    config.write_text('rule-paths = ["own"]\n', encoding="utf-8")
+    words = ("assess", "add_nullable_column", "users", "column=nick", "type=text", "--db", dsn)
+    ran = run(capsys, *words, "--config", str(config), "--level", "1")
+    assert ran.status == 1
+    assert "The decision matrix says CRITICAL" in ran.stdout
+    assert run(capsys, *words, "--isolated").status == 0
+
+
 def test_text_gives_reasons(capsys: pytest.CaptureFixture[str], dsn: str) -> None:
     ran = run(capsys, "assess", "drop_column", "users", "column_name=old", "--db", dsn, "--isolated")
     assert "Risk: HIGH" in ran.stdout

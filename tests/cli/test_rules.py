@@ -62,6 +62,18 @@ def test_a_malformed_rule_names_file_and_line(project: Path, capsys: pytest.Capt
     assert "no-drops.yaml:5" in lines[1]
 
 
+def test_risk_rules_and_the_matrix_are_checked_too(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    matrix = project / "own" / "matrix.yaml"
+    matrix.parent.mkdir()
+    row = "{row: a, title: A, operations: [add_column], level: HIGH, safety_level: 1, checks: [validation]}"
+    matrix.write_text(f"matrix:\n  - {row}\n")
+    assert run(capsys, "rules", "check", "own").stdout.endswith(", and 1 other files of it\n")
+    matrix.write_text(f"matrix:\n  - {row.replace('HIGH', 'HIHG')}\n")
+    status, out, err = run(capsys, "rules", "check", "own")
+    assert (status, out) == (2, "")
+    assert "matrix.yaml:2" in err
+
+
 def test_check_needs_rules_to_check(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     status, _, err = run(capsys, "rules", "check", "migrations")
     assert (status, err) == (2, "dflint: no rule files in migrations (rule files end in .yaml)\n")

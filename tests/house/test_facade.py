@@ -18,6 +18,10 @@ def test_every_name_is_what_its_module_has(name: str) -> None:
         "concurrent_access_manager",
         "dependency_analyzer",
         "foreign_key_analyzer",
+        "integrated_risk_assessment_system",
+        "mitigation_strategy_engine",
+        "not_null_handler",
+        "risk_assessment_engine",
         "table_rename_analyzer",
         "validation_checkpoints",
     )

@@ -126,3 +126,21 @@ async def test_what_the_server_refuses_has_no_plan(pg: TestServer) -> None:
     assert found.risk_score is None
     assert found.dependencies is not None
     assert found.dependencies.refused
+
+
+@asynchronous
+async def test_rows_in_the_way_are_asked_for_by_each_statement(pg: TestServer) -> None:
+    dsn = _database(pg)
+    sql = (
+        "ALTER TABLE users ALTER COLUMN email SET NOT NULL; "
+        "ALTER TABLE users ADD CHECK (age > 0 AND email <> 'it''s'), ADD UNIQUE (age); "
+        "ALTER TABLE users ADD CHECK (length(name) > 1)"
+    )
+    plan = mitigation(sql, await surroundings_of(dsn, sql), OperationContext())
+    (look,) = [each for each in plan.recommended_strategies if each.id == "look-at-the-rows"]
+    with psycopg.connect(dsn, autocommit=True) as connection:
+        assert [connection.execute(query.encode()).fetchall() for query in look.sql] == [[]] * 4
+        connection.execute("INSERT INTO users (id, age, name) VALUES (1, -1, 'x'), (2, -1, NULL)")
+        found = [len(connection.execute(query.encode()).fetchall()) for query in look.sql]
+    # Two nulls, one value twice, two ages below zero; a null passes a CHECK, so that only one name is too short.
+    assert found == [2, 1, 2, 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 
 from dflint.analysis.graph import Graph
 from dflint.analysis.impact.calls import fitting
@@ -102,12 +102,23 @@ class _Callers:
     ) -> Iterator[tuple[str, DependentEffect, tuple[Evidence, ...]]]:
         for dependent, evidences in _users(identity, self._graph):
             yield dependent, effect, evidences
-        for body, shown in _naming(identity, self._texts):
-            sure = any(_surely_calls(each, identity, self._broken, self._catalog) for each in shown)
+        for body, named in _naming(identity, self._texts):
+            shown = [each for each in named if self._may_mean(each, identity)]
+            if not shown:
+                continue
+            sure = any(self._surely_means(each) for each in shown)
             if effect == "breaks_later" and (not sure or self._finds_it(body)):
                 yield body.identity, "unknown", tuple(map(evidence, shown))
             else:
                 yield body.identity, effect, tuple(map(evidence, shown))
+
+    def _may_mean(self, reference: Reference, identity: str) -> bool:
+        return reference.kind != "function" or identity in map(printed, fitting(reference, self._catalog))
+
+    def _surely_means(self, reference: Reference) -> bool:
+        """Whether what a place calls is broken for certain: every function that it may mean."""
+        possible = map(printed, fitting(reference, self._catalog))
+        return reference.kind != "function" or all(each in self._broken for each in possible)
 
     def _finds_it(self, body: Body) -> bool:
         """Whether what the routine calls runs with a search_path that has the schema the target is moved to."""
@@ -145,14 +156,6 @@ def _naming(broken: str, texts: Texts) -> Iterator[tuple[Body, list[Reference]]]
         ]
         if shown and body.identity != broken:
             yield body, shown
-
-
-def _surely_calls(reference: Reference, broken: str, via: Collection[str], catalog: Catalog) -> bool:
-    """Whether what a place calls is broken for certain: every function that it may mean."""
-    if reference.kind != "function":
-        return True
-    possible = [printed(each) for each in fitting(reference, catalog)]
-    return broken in possible and all(each in via for each in possible)
 
 
 class _Missing:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dflint.model.catalog import Table
 from dflint.model.context import Context
 from dflint.model.names import Name
-from dflint.model.operations.tables import AddCheck, AddForeignKey, AddPrimaryKey, AddUnique, SetNotNull
+from dflint.model.operations.tables import AddCheck, AddColumn, AddForeignKey, AddPrimaryKey, AddUnique, SetNotNull
 from dflint.model.quoting import quote_identifier
 from dflint.planning.undo.spelling import quoted
 
@@ -23,6 +23,8 @@ def looks(context: Context, condition: Callable[[AddCheck], str]) -> Iterator[st
     if isinstance(operation, SetNotNull):
         column = quote_identifier(operation.column)
         yield f"SELECT ctid FROM {_table(context, operation.target)} WHERE {column} IS NULL LIMIT 10"
+    elif isinstance(operation, AddColumn) and _without_value(operation):
+        yield f"SELECT ctid FROM {_table(context, operation.target)} LIMIT 1"
     elif isinstance(operation, AddUnique | AddPrimaryKey) and operation.constraint.columns:
         columns = ", ".join(map(quote_identifier, operation.constraint.columns))
         present = " AND ".join(f"{quote_identifier(each)} IS NOT NULL" for each in operation.constraint.columns)
@@ -34,6 +36,14 @@ def looks(context: Context, condition: Callable[[AddCheck], str]) -> Iterator[st
         yield f"SELECT ctid FROM {_table(context, operation.target)} WHERE NOT ({condition(operation)}) LIMIT 10"
     elif isinstance(operation, AddForeignKey):
         yield from _orphans(context, operation)
+
+
+def _without_value(operation: AddColumn) -> bool:
+    """Whether rows that are there would have no value in a column that needs one."""
+    column = operation.column
+    required = column.not_null or any(each.kind in ("not_null", "primary_key") for each in column.constraints)
+    filled = column.default is not None or column.generated is not None or column.identity or column.serial
+    return required and not filled
 
 
 def _orphans(context: Context, operation: AddForeignKey) -> Iterator[str]:

@@ -93,6 +93,8 @@ class Carried:
 
     def _more(self) -> Iterator[str]:
         table, column, catalog = self._table, self._column, self._catalog
+        if not catalog.closed:
+            yield "what else needs it is known of a database or a snapshot only: give --db or --catalog"
         if table.partition_by is not None or table.bound is not None or table.parents or table.foreign_server:
             yield "the table is partitioned, a partition, foreign, or inherits"
         if catalog.children_of.get(table.name):

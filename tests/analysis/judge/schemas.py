@@ -32,6 +32,7 @@ class Grower:
 
     Attributes:
         made: kinds of what was made, one entry a statement that succeeded.
+        statements: their texts.
     """
 
     def __init__(self, connection: Connection, seed: int) -> None:
@@ -39,6 +40,7 @@ class Grower:
         self._random = random.Random(seed)
         self._number = 0
         self.made: list[str] = []
+        self.statements: list[str] = []
 
     def grow(self, statements: int) -> None:
         """Make some types, some tables, and whatever comes to mind over them."""
@@ -64,9 +66,11 @@ class Grower:
 
     def _run(self, kind: str, text: str, *parts: sql.Composable) -> None:
         self._connection.execute("SAVEPOINT growing")
+        statement = sql.SQL(text).format(*parts)
         try:
-            self._connection.execute(sql.SQL(text).format(*parts))
+            self._connection.execute(statement)
             self.made.append(kind)
+            self.statements.append(statement.as_string(self._connection))
         except psycopg.Error:
             self._connection.execute("ROLLBACK TO SAVEPOINT growing")
         self._connection.execute("RELEASE SAVEPOINT growing")
