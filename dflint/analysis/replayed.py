@@ -76,6 +76,7 @@ class ReplayedNeeds:
     def __init__(self, parser: Parser, version: int) -> None:
         self._parser, self._version = parser, version
         self._held: dict[Holder, BodyReferences | None] = {}
+        self._moved_routines: set[Name] = set()
 
     def note(self, context: Context, text: bytes) -> None:
         """Take note of one operation, before which the catalog is the context's.
@@ -131,7 +132,12 @@ class ReplayedNeeds:
             needs[identity] = None if found is None or before is None else tuple(dict.fromkeys((*before, *found)))
         known = Map({identity: found for identity, found in needs.items() if found is not None})
         details = replace(catalog.details, dependencies=catalog.details.dependencies.update(known))
-        return replace(catalog, details=details, version=catalog.version or self._version)
+        routines = catalog.routines
+        for name in self._moved_routines:
+            if name not in routines:
+                # What still calls it by that name is not what it seems.
+                routines = routines.set(name, None)
+        return replace(catalog, details=details, routines=routines, version=catalog.version or self._version)
 
     # --- texts --------------------------------------------------------------------------------------------------------
 
@@ -162,9 +168,11 @@ class ReplayedNeeds:
     def _read_routine(self, operation: CreateRoutine, sql: str, catalog: Catalog, path: tuple[str, ...]) -> None:
         name = operation.target if operation.target.schema else Name(_created_in(path), operation.target.name)
         body = standard_body_of(sql, self._parser.library) if sql else None
-        routine = Routine(
-            name, operation.routine, operation.parameters, operation.returns, "sql", configuration=(), body=body
+        parameters = tuple(
+            replace(each, type=replace(each.type, name=catalog.resolve_type(each.type.name, path)))
+            for each in operation.parameters
         )
+        routine = Routine(name, operation.routine, parameters, operation.returns, "sql", body=body)
         read = None if body is None else routine_references(routine, catalog, self._parser, path)
         self._held[Holder("routine", name, printed(routine))] = read
 
@@ -226,6 +234,8 @@ class ReplayedNeeds:
         if found is not None:
             target = Name(schema or found.schema, new_name or found.name)
             routine = kind in _ROUTINES
+            if routine:
+                self._moved_routines.add(found)
             self._swap(lambda name: target if name == found else name, routines=routine)
 
     def _swap(self, new: object, *, routines: bool | None = None) -> None:

@@ -9,7 +9,7 @@ from typing import Final
 from msgspec import Struct
 
 from dflint.analysis.mitigation import looking
-from dflint.app.assess import contexts_of
+from dflint.app.assess import statements_with_contexts
 from dflint.app.fingerprints import normalised
 from dflint.app.locks import looks
 from dflint.app.mitigation import mitigation
@@ -18,7 +18,7 @@ from dflint.app.surroundings import Surroundings
 from dflint.catalog.first_row import finds_row
 from dflint.model.errors import InputError
 from dflint.model.mitigation import OperationContext
-from dflint.model.operations.tables import AddCheck
+from dflint.model.operations.base import Operation
 from dflint.model.risk import RiskAssessment, RiskFactor
 from dflint.planning.statements import statements_of
 from dflint.postgres.source import ConnectionSource
@@ -109,15 +109,18 @@ async def _validation(case: Case) -> _Answer:
 
 def _looks(case: Case) -> Iterator[str]:
     """Queries for rows that are in the way."""
-    start, statements = case.surroundings.catalog, statements_of(case.risk.sql)
-    for context in contexts_of(plan_sql(case.risk.sql, start, version=case.surroundings.version), case.surroundings):
-        operation = context.operation
-        if operation.target is None or start.relation(context.resolve(operation.target)) is None:
-            continue  # The table is made by the statements themselves.
-        if not isinstance(operation, AddCheck):
-            yield from looking.looks(context, lambda _: "")
-        elif len(statements) == 1:
-            yield from looking.looks(context, lambda check: clauses_of(statements[0], check.clause).expression)
+    start, surroundings = case.surroundings.catalog, case.surroundings
+    plan = plan_sql(case.risk.sql, start, version=surroundings.version)
+    for statement, contexts in statements_with_contexts(plan, surroundings):
+
+        def condition(operation: Operation, statement: str = statement) -> str:
+            return clauses_of(statement, operation.clause).expression
+
+        for context in contexts:
+            target = context.operation.target
+            # A table that the statements make themselves cannot be asked.
+            if target is not None and start.relation(context.resolve(target)) is not None:
+                yield from looking.looks(context, condition)
 
 
 async def _dependencies(case: Case) -> _Answer:

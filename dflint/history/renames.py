@@ -26,6 +26,7 @@ from dflint.model.catalog import (
     Publication,
     RangeType,
     Relation,
+    Routine,
     Sequence,
     Table,
     Trigger,
@@ -65,6 +66,7 @@ def move_relation(draft: Draft, old: Name, new: Name) -> None:
     if isinstance(relation, Index):
         _follow_index(draft, relation, new)
     _follow_publications(draft, old, new)
+    _follow_routines(draft, old, new)
     if old.schema != new.schema and new.schema is not None:
         _take_along(draft, new, new.schema)
 
@@ -216,6 +218,30 @@ def move_type(draft: Draft, old: Name, new: Name) -> None:
             draft.put_type(replace(over, type=_type_renamed(over.type, new)))
         elif isinstance(over, RangeType) and over.subtype is not None:
             draft.put_type(replace(over, subtype=_type_renamed(over.subtype, new)))
+    _follow_routines(draft, old, new)
+
+
+def _follow_routines(draft: Draft, old: Name, new: Name) -> None:
+    """The signatures of routines that take or give a type, or a relation's row."""
+    for name, known in draft.routines.items():
+        if any(old in _types_of(routine) for routine in known or ()):
+            draft.put_routines(name, tuple(_routine_renamed(routine, old, new) for routine in known or ()))
+
+
+def _types_of(routine: Routine) -> tuple[Name, ...]:
+    given = tuple(parameter.type.name for parameter in routine.parameters)
+    return given if routine.returns is None else (*given, routine.returns.name)
+
+
+def _routine_renamed(routine: Routine, old: Name, new: Name) -> Routine:
+    returns = routine.returns
+    parameters = [
+        replace(each, type=_type_renamed(each.type, new)) if each.type.name == old else each
+        for each in routine.parameters
+    ]
+    if returns is not None and returns.name == old:
+        returns = _type_renamed(returns, new)
+    return replace(routine, parameters=tuple(parameters), returns=returns)
 
 
 # --- columns ----------------------------------------------------------------------------------------------------------

@@ -148,7 +148,7 @@ def _index(index: Any) -> str:
     copied.relation.schemaname = copied.relation.catalogname = ""
     copied.relation.relname = "x"
     copied.relation.inh = True
-    return postgast.deparse(statement).removeprefix("CREATE INDEX x ON x ")
+    return _text(statement).removeprefix("CREATE INDEX x ON x ")
 
 
 def _expression(node: Any) -> str:
@@ -158,7 +158,7 @@ def _expression(node: Any) -> str:
 
     query = postgast.parse("SELECT 1")
     query.stmts[0].stmt.select_stmt.target_list[0].res_target.val.CopyFrom(node)
-    return postgast.deparse(query).removeprefix("SELECT ")
+    return _text(query).removeprefix("SELECT ")
 
 
 def _assignments(update: Any) -> str:
@@ -168,7 +168,7 @@ def _assignments(update: Any) -> str:
     copied = query.stmts[0].stmt.update_stmt
     del copied.target_list[:]
     copied.target_list.extend(update.target_list)
-    return postgast.deparse(query).removeprefix("UPDATE x SET ")
+    return _text(query).removeprefix("UPDATE x SET ")
 
 
 def _type(node: Any) -> str:
@@ -178,7 +178,7 @@ def _type(node: Any) -> str:
 
     query = postgast.parse("SELECT CAST(1 AS x)")
     query.stmts[0].stmt.select_stmt.target_list[0].res_target.val.type_cast.type_name.CopyFrom(node)
-    return postgast.deparse(query).removeprefix("SELECT 1::")
+    return _text(query).removeprefix("SELECT 1::")
 
 
 def _collation(column: Any) -> str:
@@ -196,9 +196,16 @@ def _command(subtype: str) -> Any:
     return postgast.parse(text).stmts[0].stmt
 
 
+def _text(tree: Any) -> str:
+    import postgast
+
+    printed: str = postgast.deparse(tree)
+    return printed
+
+
 def _printed(statement: Any) -> str:
     import postgast
 
     whole = postgast.parse("SELECT 1")
     whole.stmts[0].stmt.CopyFrom(statement)
-    return postgast.deparse(whole)
+    return _text(whole)

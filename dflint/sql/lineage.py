@@ -16,7 +16,6 @@ from dflint.sql.parse import Parser
 from dflint.sql.references import query_references
 
 if TYPE_CHECKING:
-    from sqlglot import exp
     from sqlglot.lineage import Node
 
 #: A column of a relation: the relation, and the column's name.
@@ -73,12 +72,12 @@ def _traced(
     sql: str, catalog: Catalog, relations: Iterable[Name], path: tuple[str, ...]
 ) -> list[set[BaseColumn] | None]:
     """For each output column the columns that feed it, None where that cannot be told."""
-    from sqlglot import MappingSchema, parse_one
+    from sqlglot import MappingSchema, exp, parse_one
     from sqlglot.lineage import to_node
     from sqlglot.optimizer.qualify import qualify
     from sqlglot.optimizer.scope import build_scope
 
-    shapes: dict[str, dict[str, dict[str, str]]] = {}
+    shapes: dict[str, Any] = {}
     for name in relations:
         relation = catalog.relations.get(name)
         columns = (relation.columns if isinstance(relation, Table | View) else None) or ()
@@ -87,7 +86,7 @@ def _traced(
     tree = _with_schemas(parse_one(sql, read="postgres"), set(relations), catalog, path)
     tree = qualify(tree, dialect="postgres", schema=schema, quote_identifiers=False, identify=False)
     scope = build_scope(tree)
-    if scope is None:
+    if scope is None or not isinstance(scope.expression, exp.Query):
         raise ValueError("no query")
     return [
         _bases(to_node(position, scope, "postgres", schema), catalog)
@@ -120,7 +119,7 @@ def _bases(node: Node, catalog: Catalog) -> set[BaseColumn] | None:
 
     found: set[BaseColumn] = set()
     for each in node.walk():
-        if each.expression.find(exp.TableColumn) is not None:
+        if not isinstance(each.expression, exp.Table) and each.expression.find(exp.TableColumn) is not None:
             # A whole row, by the name of its table.
             return None
         if each.downstream:
@@ -146,16 +145,14 @@ def _bases(node: Node, catalog: Catalog) -> set[BaseColumn] | None:
 
 
 def _column_of(node: Node) -> str:
-    from sqlglot import exp
+    """The column of a relation that a leaf names; ``*`` for all."""
+    from sqlglot import exp, parse_one
 
-    name = node.name
-    column: exp.Expression | None = next(iter(node.expression.find_all(exp.Column)), None)
-    if column is not None and not isinstance(column.this, exp.Star):
-        return column.name
-    return name.rpartition(".")[2].strip('"')
+    column = parse_one(node.name, read="postgres")
+    return column.name if isinstance(column, exp.Column) else node.name
 
 
-def _names_columns(tree: exp.Expression) -> bool:
+def _names_columns(tree: Any) -> bool:
     from sqlglot import exp
 
     return isinstance(tree, exp.Column) or tree.find(exp.Column) is not None

@@ -13,6 +13,11 @@ _BUILDERS: Mapping[str, Mapping[str, str]] = {
     "keys": {
         "add-primary-key": "add_primary_key",
     },
+    "indexes": {
+        "create-index-on-partitions": "create_index_on_partitions",
+        "refresh-concurrently": "refresh_concurrently",
+        "reindex-concurrently": "reindex_concurrently",
+    },
     "partitions": {
         "attach-partition": "attach_partition",
     },

@@ -68,8 +68,10 @@ def test_risk_rules_and_the_matrix_are_checked_too(project: Path, capsys: pytest
     row = "{row: a, title: A, operations: [add_column], level: HIGH, safety_level: 1, checks: [validation]}"
     matrix.write_text(f"matrix:\n  - {row}\n")
     assert run(capsys, "rules", "check", "own").stdout.endswith(", and 1 other files of it\n")
-    matrix.write_text(f"matrix:\n  - {row.replace('HIGH', 'HIHG')}\n")
-    status, out, err = run(capsys, "rules", "check", "own")
+    wrong = project / "wrong" / "matrix.yaml"
+    wrong.parent.mkdir()
+    wrong.write_text(f"matrix:\n  - {row.replace('HIGH', 'HIHG')}\n")
+    status, out, err = run(capsys, "rules", "check", "wrong")
     assert (status, out) == (2, "")
     assert "matrix.yaml:2" in err
 

@@ -126,6 +126,9 @@ class Derived:
             needed = self._names.type(self._catalog.resolve_type(kind.name, _PATH))
             if needed is not None:
                 yield recorded(identity, needed, "n")
+            else:
+                # It has another name now, or came with an extension.
+                self.unknown.add(identity)
 
     # --- expressions --------------------------------------------------------------------------------------------------
 

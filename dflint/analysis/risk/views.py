@@ -104,7 +104,8 @@ class Question(Struct, eq=False):
         """What `calls` found, as evidence."""
         if "calls" not in quantities:
             return ()
-        return (RiskEvidence("traffic", "scans and rows written in a second, on average", quantities["calls"]),)
+        words = f"{quantities['calls']:.3g} scans and rows written in a second, on average"
+        return (RiskEvidence("traffic", words, quantities["calls"]),)
 
 
 class Counted(TypedDict, total=False):

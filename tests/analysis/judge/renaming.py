@@ -56,6 +56,9 @@ class RenameJudge:
 
     def differences(self, seed: int) -> list[str]:
         """Where dflint and the server do not agree about the schema of a seed; empty is good."""
+        with psycopg.connect(self._dsn, autocommit=True) as connection:
+            # Every use writes all its rows anew.
+            connection.execute("VACUUM pg_proc")
         with psycopg.connect(self._dsn) as connection:
             connection.execute("SET client_min_messages = error")
             connection.execute("SET search_path = ''")

@@ -1,0 +1,125 @@
+"""Indexes that are built, and views that are filled, beside those who use them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dflint.model.catalog import Catalog, Index, Table, View
+from dflint.model.errors import InputError
+from dflint.model.names import Name
+from dflint.model.operations.indexes import CreateIndex, Reindex
+from dflint.model.operations.objects import RefreshMaterializedView
+from dflint.model.quoting import quote_identifier
+from dflint.model.recipe import RecipeStep
+from dflint.plugin.recipes import Ingredients
+
+
+def create_index_on_partitions(given: Ingredients) -> Sequence[RecipeStep]:
+    """An index of the parent alone, one of each partition built concurrently, and at last all of them joined.
+
+    Raises:
+        InputError: a partition is partitioned itself, or foreign.
+    """
+    operation, catalog = given.operation, given.context.catalog
+    assert isinstance(operation, CreateIndex)
+    schema = given.target.schema
+    whole = f"{quote_identifier(schema or 'public')}.{given.fill('{index_name}')}"
+    steps = [
+        RecipeStep(
+            sql=given.fill("CREATE {unique}INDEX {index_name} ON ONLY {target} {index}"),
+            why="It has no rows of its own: the index is there at once, not valid until all partitions have theirs.",
+            undo=(f"DROP INDEX IF EXISTS {whole}",),
+        )
+    ]
+    attached: list[str] = []
+    for name in catalog.children_of.get(given.target, ()):
+        child = catalog.relation(name)
+        if not isinstance(child, Table) or child.partition_by is not None or child.foreign_server is not None:
+            raise InputError(f"the partition {name} is partitioned itself, foreign, or not known")
+        own = _chosen(given, name) or given.new_name("idx", name.name)
+        index, table = quote_identifier(own), _quoted(name)
+        steps.append(
+            RecipeStep(
+                sql=given.fill(f"CREATE {{unique}}INDEX CONCURRENTLY {_escaped(index)} ON {_escaped(table)} {{index}}"),
+                why="It lets reads and writes through.",
+                undo=(f"DROP INDEX CONCURRENTLY IF EXISTS {_quoted(Name(name.schema, own))}",),
+            )
+        )
+        attached.append(f"ALTER INDEX {whole} ATTACH PARTITION {_quoted(Name(name.schema, own))}")
+    if attached:
+        steps.append(
+            RecipeStep(
+                sql=";\n".join(attached),
+                why="No row is read: the indexes are compared, and the one of the parent becomes valid.",
+                undo=(f"DROP INDEX {whole}",),
+            )
+        )
+    return steps
+
+
+def reindex_concurrently(given: Ingredients) -> Sequence[RecipeStep]:
+    """A second index is built and takes the first one's place.
+
+    Raises:
+        InputError: the statement is about more than one table or index.
+    """
+    operation = given.operation
+    assert isinstance(operation, Reindex)
+    if operation.scope not in ("index", "table") or operation.target is None:
+        raise InputError("only an index or a table is rebuilt by this recipe")
+    return (
+        RecipeStep(
+            sql=given.fill(f"REINDEX {operation.scope.upper()} CONCURRENTLY {{target}}"),
+            why="Reads and writes go on; each index is built beside the old one and takes its place.",
+            undo=(),
+        ),
+    )
+
+
+def refresh_concurrently(given: Ingredients) -> Sequence[RecipeStep]:
+    """The rows that differ are changed, while others read.
+
+    Raises:
+        InputError: the view has no unique index over all its rows, or was never filled.
+    """
+    assert isinstance(given.operation, RefreshMaterializedView)
+    catalog = given.context.catalog
+    view = catalog.relation(given.target)
+    if not isinstance(view, View) or not view.populated or not _has_key(catalog, view.name):
+        raise InputError(f"{given.target} has no unique index over all its rows, or was never filled")
+    return (
+        RecipeStep(
+            sql=given.fill("REFRESH MATERIALIZED VIEW CONCURRENTLY {target}"),
+            why="Others go on reading; only another refresh waits.",
+            undo=(),
+        ),
+    )
+
+
+def _chosen(given: Ingredients, partition: Name) -> str | None:
+    """The name that the server would choose for a partition's index."""
+    if given.context.foresee is None:
+        return None
+    old = set(given.context.catalog.indexes_of.get(partition, ()))
+    new = [each for each in given.context.foresee().after.indexes_of.get(partition, ()) if each not in old]
+    return new[0].name if len(new) == 1 else None
+
+
+def _has_key(catalog: Catalog, name: Name) -> bool:
+    found = (catalog.relation(each) for each in catalog.indexes_of.get(name, ()))
+    return any(
+        isinstance(each, Index)
+        and each.unique
+        and each.valid
+        and each.where is None
+        and all(element.column is not None for element in each.elements)
+        for each in found
+    )
+
+
+def _quoted(name: Name) -> str:
+    return f"{quote_identifier(name.schema or 'public')}.{quote_identifier(name.name)}"
+
+
+def _escaped(text: str) -> str:
+    return text.replace("{", "{{").replace("}", "}}")
