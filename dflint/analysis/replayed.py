@@ -186,7 +186,11 @@ class ReplayedNeeds:
             read = None if found is None else query_references(found, catalog, path, self._parser)
             self._held[Holder("statistics", name)] = read
         elif operation.object_kind == "aggregate" and operation.arguments is not None:
-            routine = Routine(name, "aggregate", tuple(Parameter(None, each) for each in operation.arguments))
+            parameters = (
+                Parameter(None, replace(each, name=catalog.resolve_type(each.name, path)))
+                for each in operation.arguments
+            )
+            routine = Routine(name, "aggregate", tuple(parameters))
             self._held[Holder("routine", name, printed(routine))] = self._of_aggregate(operation, sql, catalog, path)
 
     def _of_aggregate(

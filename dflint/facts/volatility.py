@@ -207,6 +207,11 @@ def _function_level(name: Name, call: Expr, context: Context, depth: int) -> str
     return known
 
 
+def is_known(function: str) -> bool:
+    """Whether a name is that of a function of pg_catalog, uuid-ossp or pgcrypto that is listed here."""
+    return _known_level(function) is not UNKNOWN
+
+
 def _known_level(name: str) -> str | Unknown:
     if name in _VOLATILE:
         return "volatile"

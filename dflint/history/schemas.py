@@ -230,7 +230,7 @@ def _create_aggregate(draft: Draft, operation: CreateOther, target: Name, argume
     aggregate = Routine(
         name,
         kind="aggregate",
-        parameters=tuple([Parameter(None, argument) for argument in arguments]),
+        parameters=tuple([Parameter(None, draft.resolve_type(argument) or argument) for argument in arguments]),
     )
     same = find(known, arguments)
     if same is not None and not operation.or_replace:

@@ -11,6 +11,7 @@ from typing import Final
 from dflint.analysis.edges.edge import Edge, Names, recorded, shown
 from dflint.analysis.edges.relations import own_triggers
 from dflint.catalog.identities import printed
+from dflint.facts.volatility import is_known
 from dflint.model.catalog import Catalog, Domain, Index, Routine, Table, View
 from dflint.model.expressions import Expr, Type
 from dflint.model.names import Identity, Name
@@ -23,6 +24,13 @@ _PATH: Final = ("public",)
 _BUILT_IN: Final = frozenset({"internal", "c", "sql"})
 #: Kinds of objects that need nothing but schemas.
 _FREE: Final = frozenset({"role", "tablespace", "language", "database", "access_method", "foreign_data_wrapper"})
+#: Index methods for whose operator classes few look to extensions.
+_OWN_CLASSES: Final = frozenset({"btree", "hash", "brin"})
+#: Functions that extensions bring, of those whose names are known.
+_OF_EXTENSIONS: Final = frozenset(
+    """crypt digest gen_random_bytes gen_salt hmac unaccent uuid_generate_v1 uuid_generate_v1mc uuid_generate_v3
+    uuid_generate_v4 uuid_generate_v5""".split()
+)
 #: As in `dflint.analysis.edges.relations`.
 _GENERATION_NEEDS: Final = 15
 
@@ -44,11 +52,7 @@ class Derived:
             if isinstance(relation, Table):
                 yield from self._of_table(relation)
             elif isinstance(relation, Index):
-                if relation.constraint is None:
-                    identity = self._names.relation(relation.name)
-                    for element in relation.elements:
-                        yield from self._of_expression(identity, element.expression)
-                    yield from self._of_expression(identity, relation.where)
+                yield from self._of_index(relation)
             elif isinstance(relation, View):
                 yield from self._of_triggers(relation)
                 self._doubt_types(relation)
@@ -68,6 +72,11 @@ class Derived:
         for column in table.columns:
             identity = names.part("default", table.name, column.name)
             yield from self._of_expression(identity, column.default)
+            if column.type is not None:
+                if self._is_strange(column.type):
+                    self.unknown.add(names.part("column", table.name, column.name))
+                if column.default is not None and self._is_converted(column.default, column.type):
+                    yield from self._of_type(identity, column.type)
             if column.generated is not None:
                 version = self._catalog.version
                 if version is None or version >= _GENERATION_NEEDS:
@@ -103,6 +112,21 @@ class Derived:
                 yield recorded(identity, printed(found[0]), "n")
             yield from self._of_expression(identity, trigger.when)
 
+    def _of_index(self, index: Index) -> Iterator[Edge]:
+        identity = self._names.relation(index.name)
+        table = self._catalog.relations.get(index.table)
+        columns = {each.name: each.type for each in getattr(table, "columns", None) or ()}
+        for element in index.elements:
+            if index.constraint is None:
+                yield from self._of_expression(identity, element.expression)
+            kind = columns.get(element.column or "")
+            chosen = element.operator_class is not None or index.method not in _OWN_CLASSES
+            if (kind is not None and self._is_strange(kind)) or (chosen and self._catalog.extensions):
+                # Its operator class may be one that an extension brought.
+                self.unknown.add(identity)
+        if index.constraint is None:
+            yield from self._of_expression(identity, index.where)
+
     # --- types and routines -------------------------------------------------------------------------------------------
 
     def _of_domain(self, domain: Domain) -> Iterator[Edge]:
@@ -130,6 +154,17 @@ class Derived:
                 # It has another name now, or came with an extension.
                 self.unknown.add(identity)
 
+    def _is_strange(self, kind: Type) -> bool:
+        """Whether it is a type that the history did not make: of an extension."""
+        if kind.reference or kind.name.schema == "pg_catalog":
+            return False
+        return self._names.type(self._catalog.resolve_type(kind.name, _PATH)) is None
+
+    def _is_converted(self, default: Expr, kind: Type) -> bool:
+        """Whether the server keeps the default as a value of the column's type, and so needs that."""
+        found = self._catalog.types.get(self._catalog.resolve_type(kind.name, _PATH))
+        return default.kind == "constant" or (isinstance(found, Domain) and not kind.dimensions)
+
     # --- expressions --------------------------------------------------------------------------------------------------
 
     def _of_expression(self, identity: str, expression: Expr | None) -> Iterator[Edge]:
@@ -150,6 +185,8 @@ class Derived:
                 # It was there, and has another name now, or is gone.
                 self.unknown.add(identity)
             fitting = [each for each in known or () if takes(each, arguments)]
+            if not known and self._catalog.extensions and (name.name in _OF_EXTENSIONS or not is_known(name.name)):
+                self.unknown.add(identity)
             if len(fitting) == 1:
                 yield shown(identity, printed(fitting[0]), "n", "body", name.name)
             elif fitting:
