@@ -46,9 +46,10 @@ def move_relation(draft: Draft, old: Name, new: Name) -> None:
     Raises:
         Refused: it is known not to exist, or the new name is known to be taken.
     """
-    if old == new or draft.known(new) is not None or draft.types.get(new) is not None or draft.get(old) is None:
-        raise Refused
     relation = draft.known(old)
+    typed = draft.types.get(new) is not None and not isinstance(relation, Index | Sequence)
+    if old == new or draft.known(new) is not None or typed or draft.get(old) is None:
+        raise Refused
     naming = [
         name
         for names in (draft.indexes_of, draft.children_of, draft.dependents_of, draft.users_of_type)
@@ -69,6 +70,11 @@ def move_relation(draft: Draft, old: Name, new: Name) -> None:
     _follow_routines(draft, old, new)
     if old.schema != new.schema and new.schema is not None:
         _take_along(draft, new, new.schema)
+
+
+def _has_type(relation: Relation | None) -> bool:
+    """Whether a relation takes a name among the types too, for its rows."""
+    return relation is not None and not isinstance(relation, Index | Sequence)
 
 
 def _renamed(relation: Relation, old: Name, new: Name) -> Relation:
@@ -204,7 +210,8 @@ def rename_relation(draft: Draft, target: Name, new_name: str, *, if_exists: boo
 def move_type(draft: Draft, old: Name, new: Name) -> None:
     """Give a type another name or schema; the columns of that type follow."""
     found = draft.types.get(old)
-    if found is None or old == new or draft.known(new) is not None or draft.types.get(new) is not None:
+    taken = draft.types.get(new) is not None or _has_type(draft.known(new))
+    if found is None or old == new or taken:
         raise Refused
     users = draft.users_of_type.get(old, ())
     draft.remove_type(old)

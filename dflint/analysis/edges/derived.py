@@ -11,6 +11,7 @@ from typing import Final
 from dflint.analysis.edges.edge import Edge, Names, recorded, shown
 from dflint.analysis.edges.relations import own_triggers
 from dflint.catalog.identities import printed
+from dflint.facts.key_indexes import may_rely_on
 from dflint.facts.volatility import is_known
 from dflint.model.catalog import Catalog, Domain, Index, Routine, Table, View
 from dflint.model.expressions import Expr, Type
@@ -87,7 +88,11 @@ class Derived:
                         yield edge._replace(need="a")
         for constraint in table.constraints:
             if constraint.name is not None and constraint.kind != "foreign_key":
-                yield from self._of_constraint(names.part("constraint", table.name, constraint.name), constraint)
+                identity = names.part("constraint", table.name, constraint.name)
+                yield from self._of_constraint(identity, constraint, table.name)
+            elif constraint.name is not None and len(may_rely_on(table.name, constraint, self._catalog)) > 1:
+                # It relies on one of several unique indexes.
+                self.unknown.add(names.part("fk", table.name, constraint.name))
         if table.of_type is not None:
             needed = names.type(table.of_type)
             if needed is not None:
@@ -97,9 +102,9 @@ class Derived:
                 yield from self._of_expression(names.relation(table.name), element.expression)
         yield from self._of_triggers(table)
 
-    def _of_constraint(self, identity: str, constraint: Constraint) -> Iterator[Edge]:
-        yield from self._of_expression(identity, constraint.expression)
-        yield from self._of_expression(identity, constraint.where)
+    def _of_constraint(self, identity: str, constraint: Constraint, table: Name) -> Iterator[Edge]:
+        yield from self._of_expression(identity, constraint.expression, table)
+        yield from self._of_expression(identity, constraint.where, table)
         for element in constraint.elements:
             yield from self._of_expression(identity, element.expression)
 
@@ -110,7 +115,7 @@ class Derived:
             found = [each for each in self._catalog.routines.get(trigger.function) or () if not each.parameters]
             if found:
                 yield recorded(identity, printed(found[0]), "n")
-            yield from self._of_expression(identity, trigger.when)
+            yield from self._of_expression(identity, trigger.when, relation.name)
 
     def _of_index(self, index: Index) -> Iterator[Edge]:
         identity = self._names.relation(index.name)
@@ -118,14 +123,14 @@ class Derived:
         columns = {each.name: each.type for each in getattr(table, "columns", None) or ()}
         for element in index.elements:
             if index.constraint is None:
-                yield from self._of_expression(identity, element.expression)
+                yield from self._of_expression(identity, element.expression, index.table)
             kind = columns.get(element.column or "")
             chosen = element.operator_class is not None or index.method not in _OWN_CLASSES
             if (kind is not None and self._is_strange(kind)) or (chosen and self._catalog.extensions):
                 # Its operator class may be one that an extension brought.
                 self.unknown.add(identity)
         if index.constraint is None:
-            yield from self._of_expression(identity, index.where)
+            yield from self._of_expression(identity, index.where, index.table)
 
     # --- types and routines -------------------------------------------------------------------------------------------
 
@@ -167,15 +172,28 @@ class Derived:
 
     # --- expressions --------------------------------------------------------------------------------------------------
 
-    def _of_expression(self, identity: str, expression: Expr | None) -> Iterator[Edge]:
-        """The functions and types that it names."""
+    def _of_expression(self, identity: str, expression: Expr | None, relation: Name | None = None) -> Iterator[Edge]:
+        """The functions and types that it names; a constant beside a column of the relation has the column's type."""
         if expression is None:
             return
         for each in expression.walk():
+            if relation is not None and any(part.kind == "constant" for part in each.args):
+                for part in each.args:
+                    if part.kind == "column" and part.name is not None:
+                        yield from self._of_constant(identity, relation, part.name.name)
             if each.type is not None:
                 yield from self._of_type(identity, each.type)
             if each.kind == "function" and each.name is not None:
                 yield from self._of_call(identity, each.name, len(each.args))
+
+    def _of_constant(self, identity: str, relation: Name, column: str) -> Iterator[Edge]:
+        table = self._catalog.relations.get(relation)
+        for each in getattr(table, "columns", None) or ():
+            if each.name == column and each.type is not None and not each.type.dimensions:
+                name = self._catalog.resolve_type(each.type.name, _PATH)
+                # What is compared with a domain has the type that it is over.
+                if not isinstance(self._catalog.types.get(name), Domain):
+                    yield from self._of_type(identity, each.type)
 
     def _of_call(self, identity: str, name: Name, arguments: int) -> Iterator[Edge]:
         for schema in (name.schema,) if name.schema is not None else _PATH:

@@ -36,9 +36,12 @@ def arrows(graph: Graph) -> set[Arrow]:
 
 
 def unspoken(live: Graph, replay: Graph) -> tuple[set[Arrow], set[Arrow]]:
-    """What the replay misses without saying that it may, and what it has too much."""
+    """What the replay misses and has too much, without saying that it may."""
     one, other = arrows(live), arrows(replay)
-    return {each for each in one - other if not _said(each[0], replay)}, other - one
+    return (
+        {each for each in one - other if not _said(each[0], replay)},
+        {each for each in other - one if not _said(each[0], replay)},
+    )
 
 
 def _said(dependent: str, replay: Graph) -> bool:
