@@ -53,11 +53,13 @@ class SafePlan(Struct, frozen=True, kw_only=True):
         plan: all steps. Where there is something to be deployed between two of them, a manual step says so.
         replaced: what recipes do, in order.
         kept: statements for which there is no recipe, or no need of one.
+        not_followed: statements for which there is one that cannot be followed here, each with the reason.
     """
 
     plan: Plan
     replaced: tuple[Replaced, ...]
     kept: tuple[str, ...]
+    not_followed: tuple[tuple[str, str], ...] = ()
 
     @property
     def rewritten(self) -> tuple[Replaced, ...]:
@@ -139,9 +141,11 @@ def safe_plan(
     """
     before = fold.catalog
     assembly = _Assembly(Maker(_fold(before, version), _called, definitions or {}))
+    missed: list[tuple[str, str]] = []
     for file in files:
         for items in _transactions(file, fold):
             chosen = [_chosen(item, book, definitions or {}) for item in items]
+            missed += [(item.sql, why) for item, (_, _, why) in zip(items, chosen, strict=True) if why]
             if not any(recipe and not recipe.fallback for _, recipe, _ in chosen) and items[0].group:
                 assembly.keep(file.path, [item.sql for item in items], in_transaction=items[0].group > 0)
                 continue
@@ -151,7 +155,12 @@ def safe_plan(
                 else:
                     assembly.replace(file.path, item.sql, recipe, found)
     plan = Plan(source=", ".join(file.path for file in files), target=PlanTarget(version), steps=tuple(assembly.steps))
-    return SafePlan(plan=conclude(plan, before), replaced=tuple(assembly.replaced), kept=tuple(assembly.kept))
+    return SafePlan(
+        plan=conclude(plan, before),
+        replaced=tuple(assembly.replaced),
+        kept=tuple(assembly.kept),
+        not_followed=tuple(missed),
+    )
 
 
 class _Item(Struct, eq=False):
@@ -196,7 +205,7 @@ def _sql(text: SourceText, statement: Statement) -> str:
 def _chosen(
     item: _Item, book: RecipeBook, definitions: Mapping[str, str]
 ) -> tuple[tuple[RecipeStep, ...], Recipe | None, str]:
-    """The steps of the first recipe that fits and can be followed."""
+    """The steps of the first recipe that fits and can be followed; else, or beside a fallback, why none can."""
     if len({context.operation.clause for context in item.contexts}) > 1:
         return (), None, ""
     context = item.contexts[0]
@@ -209,7 +218,7 @@ def _chosen(
             why = error.message
             continue
         if steps:
-            return steps, recipe, ""
+            return steps, recipe, why if recipe.fallback else ""
     return (), None, why
 
 

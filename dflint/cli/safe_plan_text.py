@@ -20,7 +20,9 @@ def render_safe(found: SafePlan) -> str:
         lines.append(f"  {each.recipe.id}, {_steps(each)}: {each.recipe.title}")
         lines += [line for trade_off in each.recipe.trade_offs for line in _wrapped(f"- {trade_off}", "    ")]
         lines.append("")
-    if not found.replaced:
+    for statement, reason in found.not_followed:
+        lines += [*_wrapped(" ".join(statement.split()), ""), *_wrapped(f"as it stands: {reason}", "  "), ""]
+    if not found.replaced and not found.not_followed:
         lines += ["No statement needs a recipe, or there is none for it.", ""]
     return "\n".join(lines) + render(found.plan)
 

@@ -100,6 +100,19 @@ def test_a_statement_that_cannot_be_read_is_never_shown(tmp_path: Path) -> None:
     found = safe_plan_sql("DROP VIEW v", catalog, version=18, book=book)
     assert [step.sql for step in found.plan.steps] == ["DROP VIEW v"]
     assert not found.replaced
+    ((statement, reason),) = found.not_followed
+    assert statement == "DROP VIEW v"
+    assert "cannot be read: COMMENT OF VIEW public.v" in reason
+
+
+def test_what_hangs_on_a_column_is_named() -> None:
+    before = (
+        "CREATE TABLE t (id bigint PRIMARY KEY, n int); CREATE TABLE u (n int); "
+        "ALTER TABLE t ADD UNIQUE (n); ALTER TABLE u ADD FOREIGN KEY (n) REFERENCES t (n)"
+    )
+    found = safe_plan_sql("ALTER TABLE t ALTER n TYPE bigint", catalog_after(before, 16), version=16)
+    assert [each.recipe.id for each in found.replaced] == ["lock-timeout"]
+    assert "foreign keys of public.u refer to it" in found.not_followed[0][1]
 
 
 def test_holes_are_quoted() -> None:

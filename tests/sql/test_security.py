@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from dflint.model.expressions import Expr
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.operations.indexes import CreateIndex
@@ -24,6 +25,13 @@ from dflint.model.operations.tables import CreateTable
 from dflint.sql.build.nodes import Node, Unread
 from dflint.sql.build.registry import builder
 from tests.sql.building import INT4, build, build_one, library, name, tree
+
+#: a > 1
+AT_LEAST_TWO = Expr(
+    "operator",
+    name=Name(None, ">"),
+    args=(Expr("column", name=Name(None, "a")), Expr("constant", name=Name(None, "number"), value="1")),
+)
 
 
 def granted(kind: str, target: str | None, *privileges: str, **values: Any) -> GrantPrivileges:
@@ -223,6 +231,8 @@ def test_roles(sql: str, expected: Operation) -> None:
                 tables=(name("s.t"), name("u")),
                 only=(name("s.t"),),
                 schemas=("x", "CURRENT_SCHEMA"),
+                columns=((name("s.t"), ("a", "b")),),
+                filters=((name("s.t"), AT_LEAST_TWO),),
             ),
         ),
         (
