@@ -420,7 +420,7 @@ def rename_constraint(draft: Draft, operation: RenameConstraint) -> None:
     if not isinstance(found, Constraint):
         draft.put(table)
         return
-    if found.inherited:
+    if found.inherited and found.kind in ("check", "not_null"):
         raise Refused
     if found.index is not None:
         move_relation(draft, found.index, Name(found.index.schema, new))

@@ -284,6 +284,7 @@ CREATE PROCEDURE runs(x int) LANGUAGE plpgsql AS 'BEGIN DELETE FROM t WHERE id =
 """
 
 
+@pytest.mark.exhaustive
 @pytest.mark.majors("all")
 @asynchronous
 async def test_plpgsql_check_looks_at_edited_routines_where_it_is_installed(pg: TestServer) -> None:
@@ -298,6 +299,7 @@ async def test_plpgsql_check_looks_at_edited_routines_where_it_is_installed(pg: 
     assert ask(dsn, "SELECT counts(NULL, NULL), (SELECT count(*) FROM log)") == [(1, 1)]
 
 
+@pytest.mark.exhaustive
 @pytest.mark.majors("all")
 @asynchronous
 async def test_what_plpgsql_check_rejects_takes_the_rename_back(pg: TestServer) -> None:

@@ -60,10 +60,9 @@ async def test_reduction_is_that_of_the_plan_assessed_again(pg: TestServer) -> N
         assert plan.estimated_risk_reduction == round(100 * (before - after) / before, 1)
 
 
+@pytest.mark.majors(18)
 @asynchronous
 async def test_not_null_on_many_rows_follows_the_recipe(pg: TestServer) -> None:
-    if pg.major < 18:
-        pytest.skip("the steps of the newest")
     surroundings = await _large(_database(pg))
     sql = "ALTER TABLE users ALTER COLUMN email SET NOT NULL"
     without = mitigation(sql, surroundings, OperationContext())
