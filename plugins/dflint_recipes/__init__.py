@@ -25,6 +25,9 @@ _BUILDERS: Mapping[str, Mapping[str, str]] = {
         "add-column-filled": "add_column_filled",
         "drop-column": "drop_column",
     },
+    "rows": {
+        "backfill": "backfill",
+    },
 }
 
 #: Builders that share their statements with an analysis.

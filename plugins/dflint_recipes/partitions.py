@@ -17,8 +17,8 @@ def attach_partition(given: Ingredients) -> Sequence[RecipeStep]:
     """A CHECK proves the bound first, so that no row is read under the strong lock.
 
     Raises:
-        InputError: the bound is of more than one column or open, the parent has a default partition, or the table lacks
-            an index of the parent.
+        InputError: the bound is of more than one column or open, the parent has a default partition or foreign
+            keys, or the table lacks an index of the parent.
     """
     operation, catalog = given.operation, given.context.catalog
     assert isinstance(operation, AttachPartition)
@@ -69,6 +69,8 @@ def _refuse_scans(catalog: Catalog, parent: Table, child: Table) -> None:
         sibling = catalog.relation(name)
         if isinstance(sibling, Table) and sibling.bound is not None and sibling.bound.kind == "default":
             raise InputError(f"the default partition {name} would be read")
+    if any(each.kind == "foreign_key" for each in parent.constraints):
+        raise InputError(f"{parent.name} has foreign keys, for which the rows would be read")
     own = [_shape(catalog, name) for name in catalog.indexes_of.get(child.name, ())]
     for name in catalog.indexes_of.get(parent.name, ()):
         if _shape(catalog, name) not in own:

@@ -60,3 +60,50 @@ def test_without_need_nothing_is_replaced() -> None:
     found = safe_plan_sql(sql, Catalog(basis="replay", closed=True), version=NEWEST_VERSION)
     assert not found.replaced
     assert found.plan.steps == plan_sql(sql, Catalog(basis="replay", closed=True), version=NEWEST_VERSION).steps
+
+
+@pytest.mark.majors(14, 18)
+def test_two_names_of_a_column_never_lose_a_value(pg: TestServer) -> None:
+    before = "CREATE TABLE t (id bigint PRIMARY KEY, doc json, n int)"
+    steps = safe_plan_sql(
+        "ALTER TABLE t RENAME COLUMN doc TO body", catalog_after(before, pg.major), version=pg.major
+    ).plan.steps
+    with psycopg.connect(pg.new_database(), autocommit=True) as connection:
+        connection.execute(f"{before}; INSERT INTO t VALUES (1, '[1]', 0), (2, '[2]', 0), (3, '[3]', 0)".encode())
+        connection.execute(steps[0].sql.encode())
+        connection.execute("UPDATE t SET n = 1 WHERE id = 1")
+        connection.execute(steps[1].sql.encode())
+        connection.execute("UPDATE t SET doc = '[20]' WHERE id = 2")
+        connection.execute("UPDATE t SET body = '[30]' WHERE id = 3")
+        connection.execute("INSERT INTO t (id, doc) VALUES (4, '[4]')")
+        connection.execute("INSERT INTO t (id, body) VALUES (5, NULL), (6, '[6]')")
+        rows = connection.execute("SELECT id, doc::text, body::text FROM t ORDER BY id").fetchall()
+    values = ["[1]", "[20]", "[30]", "[4]", None, "[6]"]
+    assert rows == [(number, value, value) for number, value in enumerate(values, start=1)]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "UPDATE t SET n = (SELECT max(n) FROM t) + 1",
+        "UPDATE t SET n = 1 WHERE id IN (SELECT id FROM t LIMIT 10)",
+        "UPDATE t SET n = o.n FROM t AS o WHERE o.id = t.id + 1",
+        "UPDATE t SET n = v.n FROM v WHERE v.id = t.id",
+    ],
+)
+def test_what_reads_its_own_table_is_not_cut_into_batches(sql: str) -> None:
+    before = "CREATE TABLE t (id bigint PRIMARY KEY, n int); CREATE VIEW v AS SELECT id + 1 AS id, n FROM t"
+    found = safe_plan_sql(sql, catalog_after(before, 18), version=18)
+    assert found.kept == (sql,)
+    assert "what batches before it wrote" in found.not_followed[0][1]
+
+
+def test_a_partition_whose_foreign_keys_would_be_looked_at_is_attached_as_it_is() -> None:
+    before = (
+        "CREATE TABLE o (id int PRIMARY KEY); CREATE TABLE c (id int, o int); "
+        "CREATE TABLE p (id int, o int REFERENCES o) PARTITION BY RANGE (id)"
+    )
+    sql = "ALTER TABLE p ATTACH PARTITION c FOR VALUES FROM (1) TO (10)"
+    found = safe_plan_sql(sql, catalog_after(before, 18), version=18)
+    assert [step.sql for step in found.plan.steps] == [sql]
+    assert "p has foreign keys" in found.not_followed[0][1]

@@ -41,6 +41,7 @@ _BUILDERS = dict.fromkeys(
     (
         "add-column-filled",
         "attach-partition",
+        "backfill",
         "change-column-type",
         "create-index-on-partitions",
         "drop-column",

@@ -40,10 +40,13 @@ def _steps(given: Ingredients, table: Table, column: Column, new_name: str) -> I
     function = given.new_name("both")
     assert column.type is not None
     collation = f" COLLATE {quoted(column.collation)}" if column.collation is not None else ""
+    # As text, because not every type has an equality, and some have one that overlooks changes. An UPDATE of other
+    # columns takes the old name's value: the new one is still empty in rows that were not filled.
     body = (
         f"BEGIN\n  IF TG_OP = 'INSERT' THEN\n    NEW.{new} := coalesce(NEW.{new}, NEW.{old});\n"
-        f"    NEW.{old} := NEW.{new};\n  ELSIF NEW.{old} IS DISTINCT FROM OLD.{old} THEN\n"
-        f"    NEW.{new} := NEW.{old};\n  ELSE\n    NEW.{old} := NEW.{new};\n  END IF;\n  RETURN NEW;\nEND"
+        f"    NEW.{old} := NEW.{new};\n  ELSIF NEW.{old}::text IS NOT DISTINCT FROM OLD.{old}::text\n"
+        f"    AND NEW.{new}::text IS DISTINCT FROM OLD.{new}::text THEN\n    NEW.{old} := NEW.{new};\n"
+        f"  ELSE\n    NEW.{new} := NEW.{old};\n  END IF;\n  RETURN NEW;\nEND"
     )
     yield RecipeStep(
         sql=";\n".join(
