@@ -87,10 +87,12 @@ def _of_table(context: Context, operation: Update, options: Mapping[str, str], b
     return Backfill(identity, key, batch)
 
 
-def has_key(name: Name, catalog: Catalog) -> bool:
-    """Whether a table is known to have a key along which it can be gone through."""
+def has_key(name: Name, catalog: Catalog, assigned: Sequence[str] = ()) -> bool:
+    """Whether a table is known to have a key along which it can be gone through while columns of it change."""
     table = catalog.table(name)
-    return isinstance(table, Table) and bool(_keys(table, catalog))
+    # The first key is the one that is taken.
+    keys = _keys(table, catalog) if isinstance(table, Table) else []
+    return bool(keys) and set(keys[0]).isdisjoint(assigned)
 
 
 def _keys(table: Table, catalog: Catalog) -> list[tuple[str, ...]]:

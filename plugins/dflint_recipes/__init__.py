@@ -15,15 +15,18 @@ _BUILDERS: Mapping[str, Mapping[str, str]] = {
     },
     "indexes": {
         "create-index-on-partitions": "create_index_on_partitions",
+        "drop-index-concurrently": "drop_index_concurrently",
         "refresh-concurrently": "refresh_concurrently",
         "reindex-concurrently": "reindex_concurrently",
     },
     "partitions": {
         "attach-partition": "attach_partition",
+        "detach-partition": "detach_partition",
     },
     "columns": {
         "add-column-filled": "add_column_filled",
         "drop-column": "drop_column",
+        "drop-table": "drop_table",
     },
     "rows": {
         "backfill": "backfill",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dflint.model.catalog import Table
+from dflint.model.errors import InputError
 from dflint.model.operations.tables import AddColumn, DropColumn
 from dflint.model.plan import Backfill
 from dflint.model.quoting import quote_identifier
@@ -42,6 +43,46 @@ def add_column_filled(given: Ingredients) -> Sequence[RecipeStep]:
     if required:
         steps += not_null(given, name)
     return steps
+
+
+def drop_table(given: Ingredients) -> Sequence[RecipeStep]:
+    """The table is first not needed, then out of sight under another name, then gone.
+
+    Raises:
+        InputError: it is a partition, whose rows would be seen through the parent all the same.
+    """
+    table = given.context.catalog.relation(given.target)
+    if isinstance(table, Table) and (table.bound is not None or table.parents):
+        raise InputError(f"rows of {given.target} are seen through its parent also under another name: detach it first")
+    target, hidden = given.fill("{target}"), quote_identifier(given.new_name("dropped"))
+    moved = given.fill("{schema}") + f".{hidden}"
+    return (
+        RecipeStep(
+            sql="Deploy a version of the application that does not use the table, and wait until no older one is "
+            "running.",
+            kind="manual",
+            why="Whoever names it fails as soon as it is out of sight.",
+            release=2,
+        ),
+        RecipeStep(
+            sql=f"ALTER TABLE {target} RENAME TO {hidden}",
+            why="Out of sight and not gone; whatever still needs it fails now, while a rename brings it back.",
+            release=2,
+            undo=(f"ALTER TABLE {moved} RENAME TO {given.fill('{table}')}",),
+        ),
+        RecipeStep(
+            sql="Wait until you are sure that nobody misses the table.",
+            kind="manual",
+            why="What follows cannot be taken back.",
+            release=3,
+        ),
+        RecipeStep(
+            sql=f"DROP TABLE {moved}",
+            why="For a moment tables that refer to it, or that it refers to, are locked.",
+            release=3,
+            irreversible="the rows of the table are gone",
+        ),
+    )
 
 
 def drop_column(given: Ingredients) -> Sequence[RecipeStep]:

@@ -57,6 +57,26 @@ def create_index_on_partitions(given: Ingredients) -> Sequence[RecipeStep]:
     return steps
 
 
+def drop_index_concurrently(given: Ingredients) -> Sequence[RecipeStep]:
+    """The index goes while others use its table.
+
+    Raises:
+        InputError: it is of a partitioned table, or a part of such an index, which the server refuses.
+    """
+    catalog = given.context.catalog
+    index = catalog.relation(given.target)
+    if isinstance(index, Index):
+        table = catalog.relation(index.table)
+        if index.parents or (isinstance(table, Table) and table.partition_by is not None):
+            raise InputError(f"the server drops {given.target}, which belongs to a partitioned table, in one go only")
+    return (
+        RecipeStep(
+            sql=given.fill("DROP INDEX CONCURRENTLY {if_exists}{target}"),
+            why="It waits for those who use the index, and stops nobody meanwhile.",
+        ),
+    )
+
+
 def reindex_concurrently(given: Ingredients) -> Sequence[RecipeStep]:
     """A second index is built and takes the first one's place.
 

@@ -49,6 +49,34 @@ def attach_partition(given: Ingredients) -> Sequence[RecipeStep]:
     )
 
 
+def detach_partition(given: Ingredients) -> Sequence[RecipeStep]:
+    """The partition leaves while others use the parent.
+
+    Raises:
+        InputError: the parent has a default partition, with which the server refuses it.
+    """
+    parent = given.context.catalog.relation(given.target)
+    if not isinstance(parent, Table):
+        raise InputError(f"not enough is known of {given.target}")
+    default = _default_partition(given.context.catalog, parent)
+    if default is not None:
+        raise InputError(f"{given.target} has the default partition {default}, with which the server refuses it")
+    return (
+        RecipeStep(
+            sql=given.fill("ALTER TABLE {target} DETACH PARTITION {partition} CONCURRENTLY"),
+            why="It waits for those who use the parent, and stops nobody meanwhile.",
+        ),
+    )
+
+
+def _default_partition(catalog: Catalog, parent: Table) -> Name | None:
+    for name in catalog.children_of.get(parent.name, ()):
+        child = catalog.relation(name)
+        if isinstance(child, Table) and child.bound is not None and child.bound.kind == "default":
+            return name
+    return None
+
+
 def _condition(given: Ingredients, operation: AttachPartition, parent: Table) -> str:
     key = parent.partition_by.elements if parent.partition_by is not None else ()
     bound = operation.bound
@@ -65,10 +93,9 @@ def _condition(given: Ingredients, operation: AttachPartition, parent: Table) ->
 
 def _refuse_scans(catalog: Catalog, parent: Table, child: Table) -> None:
     """What would be read or built under the lock all the same."""
-    for name in catalog.children_of.get(parent.name, ()):
-        sibling = catalog.relation(name)
-        if isinstance(sibling, Table) and sibling.bound is not None and sibling.bound.kind == "default":
-            raise InputError(f"the default partition {name} would be read")
+    default = _default_partition(catalog, parent)
+    if default is not None:
+        raise InputError(f"the default partition {default} would be read")
     if any(each.kind == "foreign_key" for each in parent.constraints):
         raise InputError(f"{parent.name} has foreign keys, for which the rows would be read")
     own = [_shape(catalog, name) for name in catalog.indexes_of.get(child.name, ())]

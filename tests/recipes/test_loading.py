@@ -9,9 +9,12 @@ import pytest
 from dflint.app.safe_plan import safe_plan_sql
 from dflint.model.errors import InputError, RuleErrors
 from dflint.planning.recipes import HOLES
+from dflint.plugin.manager import Plugins
 from dflint.rulebook.recipes import RecipeBook, load_recipes
 from tests.recipes.proving import catalog_after
 
+_PARTITIONED = """CREATE TABLE p (id int) PARTITION BY RANGE (id);
+CREATE TABLE q PARTITION OF p FOR VALUES FROM (1) TO (2)"""
 _GOOD = """recipe: comment-first
 title: Say first who did it
 applies_to: [drop_view]
@@ -32,26 +35,7 @@ examples:
 def _loaded(path: Path, content: str, name: str = "comment-first") -> RecipeBook:
     file = path / f"{name}.yaml"
     file.write_text(content)
-    return load_recipes(
-        [str(file)], holes=tuple(HOLES), builders={"add-primary-key": "dflint_recipes.keys:add_primary_key"} | _BUILDERS
-    )
-
-
-_BUILDERS = dict.fromkeys(
-    (
-        "add-column-filled",
-        "attach-partition",
-        "backfill",
-        "change-column-type",
-        "create-index-on-partitions",
-        "drop-column",
-        "refresh-concurrently",
-        "reindex-concurrently",
-        "rename-column",
-        "rename-table",
-    ),
-    "dflint_recipes.keys:add_primary_key",
-)
+    return load_recipes([str(file)], holes=tuple(HOLES), builders=Plugins().recipe_builders())
 
 
 def test_a_recipe_of_ones_own_is_followed(tmp_path: Path) -> None:
@@ -114,6 +98,44 @@ def test_what_hangs_on_a_column_is_named() -> None:
     found = safe_plan_sql("ALTER TABLE t ALTER n TYPE bigint", catalog_after(before, 16), version=16)
     assert [each.recipe.id for each in found.replaced] == ["lock-timeout"]
     assert "foreign keys of public.u refer to it" in found.not_followed[0][1]
+
+
+@pytest.mark.parametrize(
+    ("before", "sql", "reason"),
+    [
+        (
+            f"{_PARTITIONED}; CREATE TABLE d PARTITION OF p DEFAULT",
+            "ALTER TABLE p DETACH PARTITION q",
+            "has the default partition public.d",
+        ),
+        (
+            "CREATE TABLE p (id int) PARTITION BY RANGE (id); CREATE INDEX i ON p (id)",
+            "DROP INDEX i",
+            "which belongs to a partitioned table",
+        ),
+        (
+            _PARTITIONED,
+            "DROP TABLE q",
+            "seen through its parent",
+        ),
+        ("CREATE TABLE t (id int PRIMARY KEY)", "UPDATE t SET id = id + 1", "columns that are NOT NULL and stay"),
+    ],
+)
+def test_what_the_server_refuses_is_not_proposed(before: str, sql: str, reason: str) -> None:
+    found = safe_plan_sql(sql, catalog_after(before, 16), version=16)
+    assert not found.rewritten
+    assert reason in found.not_followed[0][1]
+    assert [step.sql for step in found.plan.steps] == [sql]
+
+
+def test_words_that_make_a_statement_safe_to_repeat_stay() -> None:
+    before = "CREATE TABLE t (id int); CREATE INDEX i ON t (id)"
+    sql = "DROP INDEX IF EXISTS i; CREATE INDEX IF NOT EXISTS j ON t (id)"
+    found = safe_plan_sql(sql, catalog_after(before, 16), version=16)
+    assert [step.sql for step in found.plan.steps] == [
+        "DROP INDEX CONCURRENTLY IF EXISTS public.i",
+        "CREATE INDEX CONCURRENTLY IF NOT EXISTS j ON public.t USING btree (id)",
+    ]
 
 
 def test_holes_are_quoted() -> None:

@@ -89,6 +89,14 @@ def _unique(kitchen: Kitchen) -> str:
     return "UNIQUE " if getattr(kitchen.operation, "unique", False) else ""
 
 
+def _if_exists(kitchen: Kitchen) -> str:
+    return "IF EXISTS " if getattr(kitchen.operation, "if_exists", False) else ""
+
+
+def _if_not_exists(kitchen: Kitchen) -> str:
+    return "IF NOT EXISTS " if getattr(kitchen.operation, "if_not_exists", False) else ""
+
+
 def _collate(kitchen: Kitchen) -> str:
     return f"COLLATE {kitchen.clauses.collation}" if kitchen.clauses.collation else ""
 
@@ -121,6 +129,8 @@ HOLES: Final[Mapping[str, tuple[str, Callable[[Kitchen], str]]]] = {
     "index_name": ("the index's name, as written or as the server will choose it", _index_name),
     "partition": ("the partition that is attached or detached", _partition),
     "unique": ("UNIQUE and a blank, where the index is", _unique),
+    "if_exists": ("IF EXISTS and a blank, where the statement says so", _if_exists),
+    "if_not_exists": ("IF NOT EXISTS and a blank, where the statement says so", _if_not_exists),
     "constraint": ("the constraint's definition without its name and NOT VALID", _text("constraint")),
     "expression": ("the expression of a CHECK, a DEFAULT, or USING", _text("expression")),
     "type": ("the column's type, or its new one", _text("type")),

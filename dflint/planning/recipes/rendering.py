@@ -39,10 +39,11 @@ def rendered(recipe: Recipe, kitchen: Kitchen, holds: Holds, builder: Builder | 
         raise InputError(f"the recipe {recipe.id} cannot be followed here: {error.message}") from error
     for step in steps:
         _verify(recipe, step)
-        if step.kind == "backfill" and not has_key(kitchen.target, kitchen.context.catalog):
+        assigned = getattr(kitchen.operation, "assigned", ())
+        if step.kind == "backfill" and not has_key(kitchen.target, kitchen.context.catalog, assigned):
             raise InputError(
                 f"the recipe {recipe.id} goes through the table in batches, and {kitchen.target} has no unique key of "
-                "columns that are NOT NULL"
+                "columns that are NOT NULL and stay as they are"
             )
     return steps
 
