@@ -195,7 +195,7 @@ def test_a_table_in_words(catalog: Catalog, name: str) -> None:
         assert line in text
 
 
-@pytest.mark.parametrize("name", ["f", "public.f", "f(integer, mood[])", "users_lower", "mood", "positive"])
+@pytest.mark.parametrize("name", ["f", "public.f", "f(integer, public.mood[])", "users_lower", "mood", "positive"])
 def test_other_objects_are_found(catalog: Catalog, name: str) -> None:
     (found,) = find(catalog, name)
     assert definition(catalog, *found).count("\n") > 1
