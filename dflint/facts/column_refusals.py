@@ -11,10 +11,11 @@ from dflint.facts.condition import BOOL, Condition
 from dflint.facts.foreign_key_checks import query_width
 from dflint.facts.foreign_key_refusals import base_type
 from dflint.facts.type_change import conversion_cost
-from dflint.model.catalog import UNKNOWN, EnumType, Index, Sequence, Table, Unknown
+from dflint.model.catalog import UNKNOWN, Catalog, EnumType, Index, Sequence, Table, Unknown
 from dflint.model.context import Context
 from dflint.model.dependencies import sequences_named
 from dflint.model.expressions import Expr, Type
+from dflint.model.inheritance import losing_column
 from dflint.model.names import Name
 from dflint.model.schema import Column, Query
 
@@ -181,21 +182,29 @@ def column_published(context: Context) -> Answer:
 
 
 def column_sequence_used(context: Context) -> Answer:
-    """Another column's default takes values from a sequence that the column owns."""
+    """The default of a column that stays takes values from a sequence that goes with the column."""
     name, column = subjects.table_name(context), subjects.column_name(context)
     if not isinstance(name, Name) or column is None:
         return UNKNOWN if name is UNKNOWN else False
     catalog = context.catalog
-    for sequence in catalog.dependents_of.get(name, ()):
-        owned = catalog.relations.get(sequence)
-        if not isinstance(owned, Sequence) or owned.owner_table != name or owned.owner_column != column:
-            continue
-        for user in catalog.dependents_of.get(sequence, ()):
-            table = catalog.relations.get(user)
-            for each in table.columns if isinstance(table, Table) else ():
-                if (user, each.name) != (name, column) and each.default and sequence in sequences_named(each.default):
+    only = getattr(context.operation, "only", False)
+    going = [name] if only else losing_column(catalog.relations, catalog.children_of, name, column)
+    for owner in going:
+        for sequence in catalog.dependents_of.get(owner, ()):
+            owned = catalog.relations.get(sequence)
+            if not isinstance(owned, Sequence) or owned.owner_table != owner or owned.owner_column != column:
+                continue
+            for user in catalog.dependents_of.get(sequence, ()):
+                if any(each.name != column or user not in going for each in _with_default(sequence, user, catalog)):
                     return True
     return False if catalog.closed else UNKNOWN
+
+
+def _with_default(sequence: Name, table: Name, catalog: Catalog) -> list[Column]:
+    """The columns of a table whose defaults take values from a sequence."""
+    found = catalog.relations.get(table)
+    columns = found.columns if isinstance(found, Table) else ()
+    return [each for each in columns if each.default is not None and sequence in sequences_named(each.default)]
 
 
 def insert_gives_generated(context: Context) -> Answer:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 
 from immutables import Map
@@ -16,8 +15,8 @@ from dflint.facts.type_names import in_identity
 from dflint.model.catalog import Catalog, Dependency, Index, Sequence, Table, View
 from dflint.model.context import Context
 from dflint.model.expressions import Type
+from dflint.model.inheritance import losing_column
 from dflint.model.names import Identity, Name
-from dflint.model.schema import Column
 
 #: Parts of a relation: their identity begins with the relation's name.
 _PARTS = frozenset({"column", "default", "constraint", "fk", "trigger", "rule", "policy"})
@@ -312,16 +311,10 @@ def _own_keys(context: Context, name: Name, column: str) -> Iterator[str]:
 
 
 def _losing_column(context: Context, table: Name, column: str) -> list[Name]:
-    """The table and those descendants whose column goes with its own: they have it from nowhere else."""
-    found, parents = [table], Counter[Name]()
-    for name in found if not getattr(context.operation, "only", False) else ():
-        for child in context.catalog.children_of.get(name, ()):
-            below = context.catalog.table(child)
-            own = below.column(column) if isinstance(below, Table) else None
-            parents[child] += 1
-            if isinstance(own, Column) and own.inherited == parents[child] and not own.local:
-                found.append(child)
-    return found
+    """The table and those descendants whose column goes with its own."""
+    if getattr(context.operation, "only", False):
+        return [table]
+    return losing_column(context.catalog.relations, context.catalog.children_of, table, column)
 
 
 def looked_at_below(context: Context) -> Iterator[Name]:

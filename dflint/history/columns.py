@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from msgspec.structs import replace
 
+from dflint.history.constraint_changes import remove_constraint
 from dflint.history.constraints import add_constraint, inline_constraints, put_not_null, without_not_null
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import remove_column
@@ -15,6 +16,7 @@ from dflint.history.sequences import merged_options
 from dflint.model.catalog import Sequence, Table, View
 from dflint.model.dependencies import is_user_type
 from dflint.model.expressions import Expr, Type
+from dflint.model.inheritance import losing_column
 from dflint.model.names import Name
 from dflint.model.operations.tables import (
     AddColumn,
@@ -155,9 +157,19 @@ def drop_column(draft: Draft, operation: DropColumn) -> None:
     column = table.column(operation.column)
     if column is None or (isinstance(column, Column) and column.inherited):
         raise Refused
-    # First the children's: their foreign keys on it may refer to this table's, and go with them.
+    going = [] if operation.only else losing_column(draft.relations, draft.children_of, table.name, operation.column)
+    _drop_own_keys(draft, going, operation.column)
     drop_inherited(draft, table.name, operation)
     remove_column(draft, draft.known_table(table.name) or table, operation.column, cascade=operation.cascade)
+
+
+def _drop_own_keys(draft: Draft, tables: Iterable[Name], column: str) -> None:
+    """Foreign keys on the column go first: they may refer to another one that goes with it."""
+    for name in tables:
+        table = draft.known_table(name)
+        for key in table.constraints if table is not None else ():
+            if key.kind == "foreign_key" and column in key.columns:
+                remove_constraint(draft, name, key, cascade=True)
 
 
 def drop_inherited(draft: Draft, parent: Name, operation: DropColumn) -> None:

@@ -12,9 +12,10 @@ from dflint.analysis.removal import removal
 from dflint.analysis.targets import Target
 from dflint.analysis.texts import Texts
 from dflint.model.catalog import Catalog, Table
+from dflint.model.inheritance import losing_column
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
-from dflint.model.schema import Column, Constraint
+from dflint.model.schema import Constraint
 
 
 def drop(operation: Operation, target: Target, catalog: Catalog, graph: Graph, texts: Texts) -> tuple[Dependents, bool]:
@@ -43,26 +44,10 @@ def _with_it(operation: Operation, target: Target, catalog: Catalog) -> Iterator
         return
     names = Names(catalog)
     if operation.kind == "drop_column":
-        for name in _losing(target.relation, target.part, catalog):
+        for name in losing_column(catalog.relations, catalog.children_of, target.relation, target.part)[1:]:
             yield names.column(name, target.part)
     elif operation.kind == "drop_constraint":
         yield from _inherited_constraints(target.relation, target.part, catalog, names)
-
-
-def _losing(table: Name, column: str, catalog: Catalog) -> Iterator[Name]:
-    """The descendants whose column goes: of each parent that loses it one reason less remains."""
-    left: dict[Name, int] = {}
-    pending = [table]
-    for name in pending:
-        for child in catalog.children_of.get(name, ()):
-            found = catalog.relations.get(child)
-            own = found.column(column) if isinstance(found, Table) else None
-            if not isinstance(own, Column):
-                continue
-            left[child] = left.get(child, own.inherited) - 1
-            if left[child] <= 0 and not own.local:
-                pending.append(child)
-                yield child
 
 
 def _inherited_constraints(table: Name, constraint: str, catalog: Catalog, names: Names) -> Iterator[str]:
