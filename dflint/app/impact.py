@@ -6,6 +6,7 @@ from typing import Final, NamedTuple
 
 from dflint.analysis.graph import Graph
 from dflint.analysis.impact import command_of, impact
+from dflint.analysis.lineage import with_lineage
 from dflint.analysis.targets import ROUTINES, Target, target_of
 from dflint.analysis.texts import Texts
 from dflint.app.effects import predict
@@ -140,6 +141,10 @@ class ImpactAnalysis:
             search_path=self.search_path,
             refused=self._is_refused(operation, target),
         )
+
+    def with_lineage(self, found: Impact) -> Impact:
+        """An impact of this catalog, with evidence of which output columns of views a column feeds."""
+        return with_lineage(found, self.catalog, Parser(load_library()))
 
     def _is_refused(self, operation: Operation, target: Target) -> bool:
         effects = predict(statement_of(operation, target), self.catalog, version=self.catalog.version or NEWEST_VERSION)

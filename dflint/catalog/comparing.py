@@ -306,7 +306,7 @@ def _view(view: View) -> View:
         mentions=None,
     )
     columns = tuple([Column(column.name) for column in view.columns]) if view.columns is not None else None
-    return replace(view, query=query, columns=columns, options=_options(view.options))
+    return replace(view, query=query, columns=columns, options=_options(view.options), definition=None)
 
 
 def _sequence(sequence: Sequence) -> Sequence:

@@ -97,7 +97,8 @@ def impact(
     db = None if catalog else db or os.environ.get("DFLINT_DB")
     found_in, counted = run(_read(db, catalog, statements=statements))
     path = tuple(part.strip() for part in search_path.split(",") if part.strip())
-    found = ImpactAnalysis(found_in, path).of(operation)
+    analysis = ImpactAnalysis(found_in, path)
+    found = analysis.with_lineage(analysis.of(operation))
     asked = bool(queries) or statements
     report = ImpactReport(
         found,

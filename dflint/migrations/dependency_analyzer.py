@@ -30,6 +30,8 @@ class DependencyAnalyzer:
     async def analyze_column_dependencies(self, table: str, column: str) -> Impact:
         """Everything that depends on a column, with what becomes of it when the column is dropped.
 
+        Evidence of views tells which of their output columns it feeds.
+
         Args:
             table, column: in SQL spelling; the table with its schema, or found in public.
 
@@ -37,7 +39,8 @@ class DependencyAnalyzer:
             NotFound: there is no such table or column.
             ServerError: there is no connection.
         """
-        return (await self._analysis()).of(requested("drop-column", (table, column)))
+        analysis = await self._analysis()
+        return analysis.with_lineage(analysis.of(requested("drop-column", (table, column))))
 
     async def analyze_table_dependencies(self, table: str) -> Impact:
         """Everything that depends on a table, with what becomes of it when the table is dropped.

@@ -150,7 +150,11 @@ class Index(CatalogObject, frozen=True):
 
 
 class View(CatalogObject, frozen=True):
-    """A view or materialized view; ``columns`` is None when they are not known, sizes are estimates."""
+    """A view or materialized view.
+
+    ``columns`` is None when they are not known, sizes are estimates, and ``definition`` is the query as a server has
+    printed it, None where none has.
+    """
 
     name: Name
     query: Query = Query()
@@ -163,6 +167,7 @@ class View(CatalogObject, frozen=True):
     owner: str | None = None
     rows: Estimate = None
     bytes: Estimate = None
+    definition: str | None = None
 
 
 class Sequence(CatalogObject, frozen=True):

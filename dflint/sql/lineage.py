@@ -122,6 +122,9 @@ def _bases(node: Node, catalog: Catalog) -> set[BaseColumn] | None:
         if not isinstance(each.expression, exp.Table) and each.expression.find(exp.TableColumn) is not None:
             # A whole row, by the name of its table.
             return None
+        if isinstance(each.source, exp.Lateral) and isinstance(each.source.this, exp.Subquery):
+            # sqlglot does not tell the subquery's columns apart.
+            return None
         if each.downstream:
             continue
         source = each.source

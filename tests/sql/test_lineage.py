@@ -19,55 +19,62 @@ TABLES = """
     create table s."select" ("größe" integer, "a.b" text);
     create view v as select id as vid, email from users;
 """
-#: A query, and for each output column what feeds it.
+#: A query, what feeds each output column, and what only decides which rows there are: of an inner join's USING the
+#: server takes the left column, as it prints it.
 CASES = [
-    ('select u.email, o."Note" from users u join "Orders" o on o.user_id = u.id', "users.email; Orders.Note"),
     (
-        (
-            'with c as (select id as x from "Orders")'
-            " select c.x + 1 as y, (select max(u.email) from users u where u.id = c.x) as z from c"
-        ),
+        'select u.email, o."Note" from users u join "Orders" o on o.user_id = u.id',
+        "users.email; Orders.Note",
+        "Orders.user_id users.id",
+    ),
+    (
+        'with c as (select id as x from "Orders") select c.x + 1 as y, (select max(u.email) from users u where u.id = c.x) as z from c',
         "Orders.id; users.email",
+        "users.id",
     ),
     (
         'select * from users join "Orders" using (id)',
         "Orders.id users.id; users.email; users.m; Orders.user_id; Orders.Note",
+        "Orders.id",
     ),
-    ('select * from users natural join (select id from "Orders") q', "Orders.id users.id; users.email; users.m"),
-    ('select id from users union all select user_id from "Orders"', "Orders.user_id users.id"),
+    (
+        'select * from users natural join (select id from "Orders") q',
+        "Orders.id users.id; users.email; users.m",
+        "Orders.id",
+    ),
+    ('select id from users union all select user_id from "Orders"', "Orders.user_id users.id", ""),
     (
         "select count(*) over () as n, sum(id) over (partition by m order by email) as w from users",
         "; users.email users.id users.m",
+        "",
     ),
     (
-        (
-            "with recursive r as (select id from users union all select r.id + 1 from r join users on true)"
-            " select id from r"
-        ),
+        "with recursive r as (select id from users union all select r.id + 1 from r join users on true) select id from r",
         "users.id",
+        "",
     ),
     (
         'select u.* from users u where exists (select 1 from "Orders" o where o.user_id = u.id)',
         "users.id; users.email; users.m",
+        "Orders.user_id",
     ),
     (
         "select id as \"Odd Name\", case when m > 1 then email else 'x' end as k from public.users",
         "users.id; users.email users.m",
+        "",
     ),
-    ('select q."größe" + 1 as "Ä", q."a.b" from s."select" q', "select.größe; select.a.b"),
-    ("select x.a from (values (1, 2)) x (a, b)", ""),
-    ("select g from generate_series(1, 2) g", ""),
-    ("select v.vid, w.vid as b from v join v w using (email)", "v.vid; v.vid"),
-    ("select s.a from (select id + m as a from users) s", "users.id users.m"),
+    ('select q."größe" + 1 as "Ä", q."a.b" from s."select" q', "select.größe; select.a.b", ""),
+    ("select x.a from (values (1, 2)) x (a, b)", "", ""),
+    ("select g from generate_series(1, 2) g", "", ""),
+    ("select v.vid, w.vid as b from v join v w using (email)", "v.vid; v.vid", "v.email"),
+    ("select s.a from (select id + m as a from users) s", "users.id users.m", ""),
     (
-        (
-            'select coalesce(u.email, o."Note") as x, sum(o.id) filter (where u.m > 1) as y'
-            ' from users u left join "Orders" o on true group by 1'
-        ),
+        'select coalesce(u.email, o."Note") as x, sum(o.id) filter (where u.m > 1) as y from users u left join "Orders" o on true group by 1',
         "Orders.Note users.email; Orders.id users.m",
+        "",
     ),
-    ("select l.a from users u cross join lateral (select u.email as a) l", "users.email"),
-    ("select distinct on (m) id from users order by m, email", "users.id"),
+    ("select j.value from users u cross join lateral json_each(u.email::json) j", "users.email", ""),
+    ("select distinct on (m) id from users order by m, email", "users.id", "users.email users.m"),
 ]
 
 
@@ -101,12 +108,16 @@ def told(found: Lineage) -> list[set[str] | None]:
     ]
 
 
+def feeding(found: Lineage) -> set[tuple[str, str]]:
+    return {(name.name, column) for bases in found.columns.values() for name, column in bases or ()}
+
+
 @pytest.mark.majors(13, 18)
 def test_what_feeds_each_column(pg: TestServer) -> None:
     dsn = pg.new_database()
     execute(dsn, TABLES)
     with psycopg.connect(dsn) as connection:
-        for query, expected in CASES:
+        for query, expected, deciding in CASES:
             (written, printed), recorded = lineage(connection, dsn, query)
             sources = [set(part.split()) for part in expected.split(";")]
             assert told(written) == sources, query
@@ -115,8 +126,9 @@ def test_what_feeds_each_column(pg: TestServer) -> None:
                 assert one is not None
                 assert one <= other, query
                 assert bool(one) == bool(other), query
-            used = {(name.name, column) for bases in written.columns.values() for name, column in bases or ()}
-            assert used <= recorded, query
+            assert feeding(written) <= recorded, query
+            assert feeding(printed) <= recorded, query
+            assert {".".join(column) for column in recorded - feeding(printed)} == set(deciding.split()), query
 
 
 @pytest.mark.majors("newest")
@@ -127,6 +139,9 @@ def test_what_cannot_be_told_is_said(pg: TestServer) -> None:
         (row, _), _ = lineage(connection, dsn, "select u, u.id from users u")
         assert row.columns == {"u": None, "id": ((Name("public", "users"), "id"),)}
         assert "column u" in row.reason
+        sidelong = "select u.m, l.a from users u cross join lateral (select u.email as a, u.id as b) l"
+        (written, printed), _ = lineage(connection, dsn, sidelong)
+        assert written.columns == printed.columns == {"m": ((Name("public", "users"), "m"),), "a": None}
     catalog, parser = read(dsn), Parser(load_library())
     wrong = query_lineage("select nothing from nowhere", ["nothing"], catalog, ("public",), parser)
     assert wrong.columns == {"nothing": None}

@@ -100,6 +100,7 @@ class CatalogBuilder:
                     rules,
                     names,
                     self._size(row),
+                    deparsed.text(views.VIEWS, oid),
                 )
             elif row.kind == "S":
                 relation = views.build_sequence(row, rows.sequences, names, numbers, rows.type_names)

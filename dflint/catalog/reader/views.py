@@ -109,6 +109,7 @@ def build_view(
     rules: tuple[str, ...],
     names: Names,
     size: tuple[int | None, int | None],
+    definition: str | None,
 ) -> View:
     """One view."""
     return View(
@@ -122,6 +123,7 @@ def build_view(
         rules,
         names.role(row.owner),
         *size,
+        definition,
     )
 
 
