@@ -9,6 +9,7 @@ from typing import Final
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dflint.analysis.texts import may_name, searchable
 from dflint.model.catalog import Catalog
 from dflint.model.errors import InputError
 from dflint.model.impact import Impact
@@ -94,7 +95,7 @@ class Wanted:
             if key is not None:
                 self.keys.setdefault(key, identity)
         #: Of columns the relation: the column itself may hide behind a star.
-        self._words = {key[2].lower() for key in self.keys}
+        self._words = {searchable(key[2]) for key in self.keys}
         schemas: dict[str, set[str | None]] = {}
         for name, relation in catalog.relations.items():
             if relation is not None:
@@ -104,8 +105,7 @@ class Wanted:
 
     def may_be_in(self, text: str) -> bool:
         """Whether the text holds one of the names, be it in a comment: others need not be read."""
-        lowered = text.lower()
-        return any(word in lowered for word in self._words)
+        return may_name(searchable(text), self._words)
 
     def use(self, statement: SeenStatement, references: BodyReferences) -> QueryUse | None:
         """What the statement uses; None if it is none of this."""

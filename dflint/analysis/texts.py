@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 
 from msgspec import Struct
 
@@ -14,6 +14,8 @@ from dflint.sql.references import BodyReferences, Reference, routine_references
 
 #: A body that holds none of these runs no SQL that it puts together.
 _DYNAMIC = "execute"
+#: Before a quoted name with escapes.
+_ESCAPES = "u&"
 #: Languages whose bodies are no text that names objects.
 _COMPILED = frozenset({"c", "internal"})
 
@@ -21,10 +23,14 @@ _COMPILED = frozenset({"c", "internal"})
 def searchable(text: str) -> str:
     """A text in which a name is found however it is written: case and quotes aside.
 
-    What it finds has to be read; what it does not find is not there. Escapes (``U&"…"``) hide names: all of them then
-    are taken to be there.
+    What it finds has to be read; what it does not find is not there.
     """
     return text.lower().replace('"', "").replace("'", "")
+
+
+def may_name(text: str, names: Iterable[str]) -> bool:
+    """Whether a text may hold one of some names; both are `searchable`. Escapes (``U&"…"``) hide any name."""
+    return _ESCAPES in text or any(name in text for name in names)
 
 
 class Body(Struct, frozen=True):
@@ -63,7 +69,7 @@ class Texts:
         """The routines whose bodies hold one of these names, or SQL that is put together when it runs."""
         wanted = [searchable(name) for name in names]
         for identity, (routine, text) in self._routines.items():
-            if _DYNAMIC in text or any(name in text for name in wanted):
+            if _DYNAMIC in text or may_name(text, wanted):
                 yield Body(identity, routine, self._references(identity, routine))
 
     def again(self, routine: Routine, catalog: Catalog) -> BodyReferences:

@@ -64,19 +64,28 @@ FORMS: Final = {
 }
 
 
-async def catalog_of(db: str | None, snapshot: str | None) -> Catalog:
-    """The catalog of a live database or of a snapshot.
+async def catalog_of(db: str | None, snapshot: str | None, history: str | None = None) -> Catalog:
+    """The catalog of a live database, of a snapshot, or that a migration history makes.
+
+    Args:
+        history: folder of migrations that make the whole schema.
 
     Raises:
-        InputError: neither is given, or both are.
+        InputError: none is given, or several are.
         DflintError: it cannot be read.
     """
-    if db and snapshot:
-        raise InputError("a database and a snapshot were named", remedy="give --db or --catalog, not both")
+    if sum(each is not None for each in (db, snapshot, history)) > 1:
+        raise InputError("several schemas were named", remedy="give one of --db, --catalog and --history")
+    if history:
+        from dflint.app.history_catalog import history_catalog
+
+        return history_catalog([history])
     if snapshot:
         return open_snapshot(snapshot).load()
     if not db:
-        raise InputError("no database was named", remedy="give --db DSN or --catalog FILE, or set DFLINT_DB")
+        raise InputError(
+            "no database was named", remedy="give --db DSN, --catalog FILE or --history DIR, or set DFLINT_DB"
+        )
     return await read_live(db)
 
 

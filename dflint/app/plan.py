@@ -17,7 +17,7 @@ from dflint.app.request import NEWEST_VERSION
 from dflint.app.snapshot import read_live
 from dflint.app.snapshot_files import open_snapshot
 from dflint.history.fold import Fold
-from dflint.model.catalog import Catalog
+from dflint.model.catalog import Catalog, Table
 from dflint.model.context import Context
 from dflint.model.errors import InputError
 from dflint.model.migration import Runner, Section, Span
@@ -143,11 +143,11 @@ async def gathered(
 ) -> Gathered:
     """Migration files of one history, and what there is before them; arguments and errors as `plan_files`."""
     catalog = await _catalog(dsn, snapshot)
-    history = _history(paths, runner, plugins)
+    history = history_of(paths, runner, plugins)
     major = version or (catalog.version if catalog is not None else None) or NEWEST_VERSION
-    files = [_file(history, name) for name in history.files if name in history.selected]
+    files = [loaded_file(history, name) for name in history.files if name in history.selected]
     operations = chain.from_iterable(operations_of(file.text.text.decode()) for file in files)
-    definitions = await _definitions(dsn, operations, major)
+    definitions = await _definitions(dsn, operations, catalog, major)
     return Gathered(files, _fold(history, catalog, major), major, definitions)
 
 
@@ -196,7 +196,7 @@ async def load_plan(content: bytes, path: str, *, dsn: str | None = None, snapsh
         Catalog() if catalog is None else catalog,
         knowledge=known_facts(),
         called=_called,
-        definitions=await _definitions(dsn, operations, plan.target.pg_version),
+        definitions=await _definitions(dsn, operations, catalog, plan.target.pg_version),
         path=path,
         lines=step_lines(content, path),
     )
@@ -212,18 +212,40 @@ async def _catalog(dsn: str | None, snapshot: str | None) -> Catalog | None:
     return None if snapshot is None else open_snapshot(snapshot).load()
 
 
-async def _definitions(dsn: str | None, operations: Iterable[Operation], version: int) -> dict[str, str]:
-    """How the server prints what these operations name."""
+async def _definitions(
+    dsn: str | None, operations: Iterable[Operation], catalog: Catalog | None, version: int
+) -> dict[str, str]:
+    """How the server prints what these operations name, and what refers to that."""
     if dsn is None:
         return {}
     from dflint.catalog.definitions import read_definitions
     from dflint.postgres import connect
 
     async with await connect(dsn, autocommit=True) as connection:
-        return await read_definitions(connection, names_in(operations), version=version)
+        names = names_in(operations)
+        if catalog is not None:
+            names |= _referring(catalog, names)
+        return await read_definitions(connection, names, version=version)
 
 
-def _history(paths: Sequence[str], runner: str | None, plugins: Sequence[str]) -> History:
+def _referring(catalog: Catalog, names: set[str]) -> set[str]:
+    """The tables that refer to those of these names, and to them in turn: a recipe may change them too."""
+    found = {name for name in catalog.relations if name.name in names}
+    pending = list(found)
+    while pending:
+        dependents = catalog.dependents_of.get(pending.pop(), ())
+        new = {each for each in dependents if isinstance(catalog.relation(each), Table)} - found
+        found |= new
+        pending += new
+    return {name.name for name in found}
+
+
+def history_of(paths: Sequence[str], runner: str | None, plugins: Sequence[str]) -> History:
+    """The one history that some files, or a folder, belong to.
+
+    Raises:
+        InputError: they belong to several.
+    """
     sources = load_sources(Plugins(list(plugins)).sources())
     histories = discover(paths, sources, None if runner is None else (runner, None))
     if len(histories) != 1:
@@ -231,7 +253,12 @@ def _history(paths: Sequence[str], runner: str | None, plugins: Sequence[str]) -
     return histories[0]
 
 
-def _file(history: History, name: str) -> PlanFile:
+def loaded_file(history: History, name: str) -> PlanFile:
+    """A file of a history, cut up.
+
+    Raises:
+        InputError: it cannot be read.
+    """
     loaded = load_file(history, name)
     if loaded.source is None or loaded.error is not None:
         error = loaded.error
@@ -251,7 +278,7 @@ def _fold(history: History, catalog: Catalog | None, version: int) -> Fold:
     )
     if catalog is None:
         for name in history.files[: history.files.index(min(history.selected, key=history.files.index))]:
-            file = _file(history, name)
+            file = loaded_file(history, name)
             fold.begin_change()
             for _ in fold.file(file.text.text, file.sections, parser().parse(file.text.text, file.sections)):
                 pass

@@ -30,6 +30,9 @@ _USAGE = "".join(f"  {name} {' '.join(form.words)}\n" for name, form in FORMS.it
 @click.option("--db", metavar="DSN", help="Connection string or service=NAME.  [default: env DFLINT_DB]")
 @click.option("--catalog", metavar="SNAPSHOT", help="A file that `dflint snapshot take` wrote, in place of a database.")
 @click.option(
+    "--history", metavar="DIR", help="Migrations that make the whole schema, replayed, in place of a database."
+)
+@click.option(
     "--search-path", metavar="SCHEMAS", default="public", help="For names without a schema.  [default: public]"
 )
 @click.option(
@@ -66,6 +69,7 @@ def impact(
     words: tuple[str, ...],
     db: str | None,
     catalog: str | None,
+    history: str | None,
     search_path: str,
     queries: tuple[str, ...],
     statements: bool,
@@ -94,8 +98,8 @@ def impact(
     # Late: an event loop is for those who need a server.
     from dflint.cli.running import run
 
-    db = None if catalog else db or os.environ.get("DFLINT_DB")
-    found_in, counted = run(_read(db, catalog, statements=statements))
+    db = db or (None if catalog or history else os.environ.get("DFLINT_DB"))
+    found_in, counted = run(_read(db, catalog, history, statements=statements))
     path = tuple(part.strip() for part in search_path.split(",") if part.strip())
     analysis = ImpactAnalysis(found_in, path)
     found = analysis.with_lineage(analysis.of(operation))
@@ -114,10 +118,13 @@ def impact(
     return _status(report)
 
 
-async def _read(db: str | None, catalog: str | None, *, statements: bool) -> tuple[Catalog, SeenStatements]:
-    if statements and catalog:
-        raise InputError("a snapshot has counted no statements", remedy="give --db DSN, or --queries FILE")
-    found = await catalog_of(db, catalog)
+async def _read(
+    db: str | None, catalog: str | None, history: str | None, *, statements: bool
+) -> tuple[Catalog, SeenStatements]:
+    if statements and (catalog or history):
+        given = "snapshot" if catalog else "history"
+        raise InputError(f"a {given} has counted no statements", remedy="give --db DSN, or --queries FILE")
+    found = await catalog_of(db, catalog, history)
     return found, await counted_statements(db) if statements and db else SeenStatements()
 
 

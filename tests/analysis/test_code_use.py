@@ -26,6 +26,7 @@ CREATE TABLE users (id int PRIMARY KEY, email text, name text);
 CREATE TABLE orders (id int, email text, user_id int REFERENCES users);
 CREATE TABLE sales.orders (id int, email text);
 CREATE TABLE shop_user (id int, email text, boss_id int);
+CREATE TABLE "say""hi" (id int, "O'Brien" text);
 CREATE VIEW emails AS SELECT email FROM users;
 CREATE FUNCTION shout(text) RETURNS text LANGUAGE sql RETURN upper($1);
 """
@@ -149,6 +150,12 @@ def test_sql_files(search: Search) -> None:
     assert found.uses[0].text == "SELECT id, email FROM users"
     (use,) = search("drop-function shout(text)", "SELECT\n shout(name) FROM users;", "a.sql").uses
     assert (use.line, use.column, use.identity) == (2, 2, 'function:public."shout(text)"')
+
+
+def test_names_with_quotes_are_found(search: Search) -> None:
+    code = """run('SELECT "O\\'Brien" FROM "say""hi"')"""
+    (use,) = search("""drop-column "say""hi" "O'Brien\"""", code).uses
+    assert (use.identity, use.certainty) == ("""column:public."say""hi".O'Brien""", "certain")
 
 
 def test_what_goes_with_it_is_searched_too(search: Search) -> None:

@@ -105,3 +105,71 @@ def test_a_snapshot_gives_the_same(capsys: pytest.CaptureFixture[str], dsn: str,
     live = run(capsys, "impact", "drop-table", "users", "--db", dsn, "--format", "json")
     kept = run(capsys, "impact", "drop-table", "users", "--catalog", file, "--format", "json")
     assert kept == live
+
+
+MIGRATIONS = {
+    "001_start.sql": "CREATE TABLE users (id int PRIMARY KEY, email text);\nCREATE TABLE orders (id int PRIMARY KEY);\n",
+    "002_more.sql": (
+        "ALTER TABLE orders ADD COLUMN user_id int REFERENCES users;\n"
+        "CREATE VIEW emails AS SELECT email FROM users;\n"
+        "CREATE FUNCTION count_users() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM users';\n"
+        "CREATE VIEW counted AS SELECT count_users()::bigint AS n;\n"
+        "ALTER TABLE users RENAME TO people;\n"
+        "ALTER TABLE people RENAME TO users;\n"
+    ),
+}
+
+
+def _written(folder: Path, files: dict[str, str]) -> str:
+    for name, text in files.items():
+        (folder / name).write_text(text)
+    return str(folder)
+
+
+@pytest.mark.majors(18)
+def test_a_history_is_answered_for_as_the_server_that_ran_it(
+    capsys: pytest.CaptureFixture[str], pg: TestServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DFLINT_DB", raising=False)
+    folder, dsn = _written(tmp_path, MIGRATIONS), pg.new_database()
+    with psycopg.connect(dsn) as connection:
+        for text in MIGRATIONS.values():
+            connection.execute(text.encode())
+    for words in (
+        ("drop-column", "users", "email"),
+        ("rename-column", "users", "email", "mail"),
+        ("alter-type", "users", "email", "varchar"),
+        ("drop-function", "count_users()"),
+        ("drop-table", "users"),
+        ("rename-table", "users", "people"),
+        ("drop-view", "emails"),
+    ):
+        _, live = asked(capsys, dsn, *words)
+        ran = run(capsys, "impact", *words, "--history", folder, "--format", "json")
+        document = json.loads(ran.stdout)
+        # Whether a computed column of a view has the table's row type is not known.
+        doubted = words[0] in ("drop-table", "rename-table", "drop-view")
+        assert document["complete"] == (not doubted), document["incomplete_because"]
+        assert "column:public.counted.n" in "".join(document["incomplete_because"]) or not doubted
+        assert {each["identity"]: each["effect"] for each in document["dependents"]} == live, words
+    missing = run(capsys, "impact", "drop-table", "user", "--history", folder)
+    assert missing.status == 2
+    assert "users" in missing.stderr
+
+
+def test_what_a_history_does_not_tell_makes_the_answer_incomplete(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("DFLINT_DB", raising=False)
+    text = (
+        "CREATE TABLE t (a int);\n"
+        "CREATE TABLE f (a int PRIMARY KEY);\nCREATE UNIQUE INDEX f_second ON f (a);\n"
+        "ALTER TABLE t ADD FOREIGN KEY (a) REFERENCES f (a);\n"
+    )
+    folder = _written(tmp_path, {"1.sql": text})
+    ran = run(capsys, "impact", "drop-column", "t", "a", "--history", folder, "--format", "json")
+    assert ran.status == 2
+    assert "fk:public.t.t_a_fkey" in json.loads(ran.stdout)["incomplete_because"][0]
+    several = run(capsys, "impact", "drop-column", "t", "a", "--history", folder, "--catalog", "x.json")
+    assert several.status == 2
+    assert "several schemas" in several.stderr

@@ -14,6 +14,7 @@ from dflint.analysis.code_use.positions import Positions
 from dflint.analysis.code_use.sql_text import Reading, SqlReader, looks_like_a_statement, looks_like_sql
 from dflint.analysis.code_use.strings import HOLE, Written, strings
 from dflint.analysis.query_use import Wanted
+from dflint.analysis.texts import may_name, searchable
 from dflint.model.catalog import Catalog
 from dflint.model.errors import SourceError
 from dflint.model.impact import Impact
@@ -44,8 +45,8 @@ class CodeSearch:
         tables = sorted({(key[1], key[2]) for key in self._wanted.keys if key[0] in ("relation", "column")})
         #: The tables that conditions may be over, as SQL.
         self._tables = [f"{quote_identifier(schema)}.{quote_identifier(name)}" for schema, name in tables]
-        columns = {key[3].lower() for key in self._wanted.keys if key[3] is not None}
-        self._words = {key[2].lower() for key in self._wanted.keys} | columns
+        columns = {searchable(key[3]) for key in self._wanted.keys if key[3] is not None}
+        self._words = {searchable(key[2]) for key in self._wanted.keys} | columns
 
     def not_read(self, file: str, reason: str) -> None:
         """Note a file that could not be read."""
@@ -172,12 +173,10 @@ class CodeSearch:
 
     def _may_hold_word(self, content: bytes) -> bool:
         """Whether a file is worth being parsed: most hold none of the names, in the encoding that most have."""
-        lowered = content.lower()
-        return b"coding" in lowered[:_HEAD] or any(word.encode() in lowered for word in self._words)
+        return b"coding" in content[:_HEAD].lower() or self._holds_word(content.decode(errors="replace"))
 
     def _holds_word(self, text: str) -> bool:
-        lowered = text.lower()
-        return any(word in lowered for word in self._words)
+        return may_name(searchable(text), self._words)
 
     def _place(self, written: Written, offset: int, word: str, positions: Positions) -> tuple[int, int]:
         node, inside = written.node_at(offset)

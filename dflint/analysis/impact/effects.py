@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from dflint.analysis.graph import Graph
@@ -43,6 +44,10 @@ COMMANDS: Final = {
 }
 
 #: Kinds of objects whose sub-commands are called after another kind.
+#: What no column can be of.
+_NO_TYPES: Final = ("column:", "constraint:", "fk:", "index:", "function:", "procedure:", "aggregate:", "sequence:")
+#: So many objects are named whose needs a history does not tell.
+_NAMED: Final = 5
 _RENAMED: Final = {
     "foreign_table": "table",
     "materialized_view": "view",
@@ -94,8 +99,19 @@ def impact(
         found.listed(),
         new_name=_new_name(operation),
         new_type=spell(operation.type) if isinstance(operation, AlterColumnType) else None,
-        incomplete_because=catalog.incomplete,
+        incomplete_because=(*catalog.incomplete, *_doubts(target, catalog, graph)),
     )
+
+
+def _doubts(target: Target, catalog: Catalog, graph: Graph) -> Iterator[str]:
+    """What a history without a server does not tell."""
+    unknown = [each for each in graph.unknown if each not in catalog.incomplete]
+    if target.identity.startswith(_NO_TYPES):
+        # Of columns it is the type that is not known.
+        unknown = [each for each in unknown if not each.startswith("column:")]
+    if unknown:
+        more = f" and {len(unknown) - _NAMED} more" if len(unknown) > _NAMED else ""
+        yield f"not everything is known of what these need: {', '.join(unknown[:_NAMED])}{more}"
 
 
 def _analysed(

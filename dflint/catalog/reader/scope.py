@@ -30,7 +30,7 @@ _NAMING: Final = SQL(
     SELECT p.oid FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.oid >= 16384 AND l.lanname NOT IN ('c', 'internal')
       AND EXISTS (SELECT FROM pg_catalog.unnest(%s::pg_catalog.text[]) AS w (word)
-                  WHERE pg_catalog.strpos(pg_catalog.lower(p.prosrc), w.word) > 0)
+                  WHERE pg_catalog.strpos(pg_catalog.replace(pg_catalog.lower(p.prosrc), '"', ''), w.word) > 0)
     LIMIT 1
     """
 )
@@ -49,7 +49,9 @@ _NAMED: Final = SQL(
     SELECT c.oid FROM pg_catalog.pg_class c
     WHERE c.oid >= 16384 AND c.relkind IN ('r', 'p', 'f', 'v', 'm', 'S', 'c') AND EXISTS (
         SELECT FROM pg_catalog.pg_proc p WHERE p.oid >= 16384
-          AND pg_catalog.strpos(pg_catalog.lower(p.prosrc), pg_catalog.lower(c.relname)) > 0)
+          AND (pg_catalog.strpos(pg_catalog.replace(pg_catalog.lower(p.prosrc), '"', ''),
+                                 pg_catalog.replace(pg_catalog.lower(c.relname), '"', '')) > 0
+               OR pg_catalog.strpos(pg_catalog.lower(p.prosrc), 'u&') > 0))
     """
 )
 #: The relations that found parts belong to, the other ends of a table's foreign keys, and from there on all that
@@ -114,6 +116,8 @@ _NAMESAKES: Final = SQL(
 #: pg_attrdef, pg_constraint, pg_rewrite, pg_trigger, pg_policy, pg_publication, pg_publication_rel.
 _USUAL: Final = frozenset({PG_CLASS, 1247, PG_PROC, 2604, 2606, 2618, 2620, 3256, 6104, 6106})
 _DYNAMIC: Final = "execute"
+#: Before a quoted name with escapes, which hide any name.
+_ESCAPES: Final = "u&"
 
 
 async def around(session: ReaderSession, table: int, words: Collection[str]) -> Chosen:
@@ -138,9 +142,10 @@ async def around(session: ReaderSession, table: int, words: Collection[str]) -> 
     )
     relations = _of(found, PG_CLASS)
     names = {"relations": oid_array([table, *relations]), "routines": oid_array(_of(found, PG_PROC))}
-    all_words = {name.lower() for (name,) in await session.fetch(_WORDS, names)} | {word.lower() for word in words}
+    own = [name for (name,) in await session.fetch(_WORDS, names)]
+    all_words = {word.lower().replace('"', "") for word in (*own, *words)}
     routines: list[int] = []
-    if await session.fetch(_NAMING, (sorted(all_words | {_DYNAMIC}),)):
+    if await session.fetch(_NAMING, (sorted(all_words | {_DYNAMIC, _ESCAPES}),)):
         routines = [oid for (oid,) in await session.fetch(_ROUTINES)]
         found |= await _needing(session, PG_PROC, routines)
         relations = [*_of(found, PG_CLASS), *[oid for (oid,) in await session.fetch(_NAMED)]]
