@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterable
 from msgspec.structs import replace
 
 from dflint.history.constraint_changes import remove_constraint
-from dflint.history.constraints import add_constraint, inline_constraints, put_not_null, without_not_null
+from dflint.history.constraints import add_constraint, inline_constraints
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import remove_column
 from dflint.history.naming import sequence_name
+from dflint.history.not_nulls import require_not_null, without_not_null
 from dflint.history.rewriting import nextval, rename_sequences
 from dflint.history.sequences import merged_options
 from dflint.model.catalog import Sequence, Table, View
@@ -112,10 +113,10 @@ def add_column(draft: Draft, operation: AddColumn) -> None:
         # IF NOT EXISTS on a table that is not completely known: a column of this name exists, maybe another one.
         column = replace(column, complete=False)
     table = replace(table, columns=(*table.columns, column))
-    if column.not_null and draft.version >= 18:
-        table = put_not_null(draft, table, given.name)
     if children:
         _inherit_column(draft, table, column)
+    if column.not_null:
+        table = require_not_null(draft, table, given.name)
     if given.constraints:
         # A foreign key may reference the table itself.
         draft.put(table)
@@ -262,11 +263,9 @@ def set_not_null(draft: Draft, operation: SetNotNull) -> None:
     if operation.only:
         _require_partitions_not_null(draft, draft.resolve(operation.target), operation.column)
     change_column(draft, operation, lambda column: replace(column, not_null=True))
-    if draft.version >= 18:
-        for name in draft.family(draft.resolve(operation.target), operation.only):
-            table = draft.known_table(name)
-            if table is not None:
-                draft.put(put_not_null(draft, table, operation.column))
+    table = draft.known_table(draft.resolve(operation.target))
+    if draft.version >= 18 and table is not None:
+        draft.put(require_not_null(draft, table, operation.column, only=operation.only))
 
 
 def _require_partitions_not_null(draft: Draft, name: Name, column: str) -> None:

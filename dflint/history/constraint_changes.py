@@ -5,9 +5,11 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from dflint.facts.key_indexes import may_rely_on
-from dflint.history.constraints import KEYS, not_null_column, replaced
+from dflint.history.constraint_lists import replaced
+from dflint.history.constraints import KEYS
 from dflint.history.draft import Draft, Refused
 from dflint.history.indexes import attached_to, remove_index
+from dflint.history.not_nulls import not_null_column
 from dflint.model.catalog import Index
 from dflint.model.names import Name
 from dflint.model.operations.tables import AlterConstraint, DropConstraint, ValidateConstraint

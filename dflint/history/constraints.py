@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
+from dflint.history.constraint_lists import names, replaced, require_columns, with_constraint
 from dflint.history.draft import Draft, Refused
 from dflint.history.indexes import (
     add_partition_indexes,
@@ -13,7 +14,8 @@ from dflint.history.indexes import (
     key_columns,
     require_partition_key,
 )
-from dflint.history.naming import LIMIT, constraint_name, index_columns, index_name, joined
+from dflint.history.naming import constraint_name, index_columns, index_name, joined
+from dflint.history.not_nulls import add_not_null, require_not_null
 from dflint.model.catalog import Index, Table
 from dflint.model.expressions import Expr
 from dflint.model.names import Name
@@ -57,24 +59,8 @@ def add_constraint(draft: Draft, table: Table, constraint: Constraint, *, only: 
     if kind == "check":
         return _add_check(draft, table, constraint, only)
     if kind == "not_null":
-        return _add_not_null(draft, table, constraint, only)
+        return add_not_null(draft, table, constraint, only=only)
     return _add_key(draft, table, constraint, only)
-
-
-def _require_columns(table: Table, columns: tuple[str, ...]) -> None:
-    for name in columns if table.complete else ():
-        if table.column(name) is None:
-            raise Refused
-
-
-def with_constraint(table: Table, constraint: Constraint) -> Table:
-    """``table`` with one constraint more."""
-    return replace(table, constraints=(*table.constraints, constraint))
-
-
-def replaced(table: Table, old: Constraint, new: Constraint) -> Table:
-    """``table`` with one constraint replaced."""
-    return replace(table, constraints=tuple([new if c is old or c == old else c for c in table.constraints]))
 
 
 # --- the kinds ------------------------------------------------------------------------------------------------------
@@ -83,11 +69,6 @@ def replaced(table: Table, old: Constraint, new: Constraint) -> Table:
 def check_columns(expression: Expr | None) -> tuple[str, ...]:
     """The columns of a check's expression."""
     return expression.columns() if expression is not None else ()
-
-
-def names(table: Table) -> list[str | None]:
-    """The names that the table's constraints take, written or not."""
-    return [constraint.name for constraint in table.constraints]
 
 
 def named_check(draft: Draft, table: Table, constraint: Constraint) -> Constraint:
@@ -126,7 +107,7 @@ def inherit_check(draft: Draft, parent: Name, check: Constraint) -> None:
 
 
 def _add_foreign_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> Table:
-    _require_columns(table, constraint.columns)
+    require_columns(table, constraint.columns)
     children = draft.children_of.get(table.name, ()) if table.partition_by is not None else ()
     if only and children:
         raise Refused
@@ -184,74 +165,6 @@ def _same_foreign_key(one: Constraint, other: Constraint) -> bool:
     return replace(one, name=None, local=True, inherited=0) == replace(other, name=None, local=True, inherited=0)
 
 
-def _add_not_null(draft: Draft, table: Table, constraint: Constraint, only: bool) -> Table:
-    """NOT NULL as a constraint of its own. Before PostgreSQL 18 only the column remembers it."""
-    _require_columns(table, constraint.columns)
-    for child in draft.descendants(table.name, only or constraint.no_inherit):
-        draft.put(_with_not_null(draft, child, replace(constraint, local=False, inherited=1)))
-    return _with_not_null(draft, table, constraint)
-
-
-def _with_not_null(draft: Draft, table: Table, constraint: Constraint) -> Table:
-    for column in constraint.columns:
-        if draft.version >= 18:
-            table = put_not_null(draft, table, column, replace(constraint, columns=(column,)))
-        if constraint.validated:
-            table = not_null_column(table, column)
-    return table
-
-
-def not_null_column(table: Table, name: str) -> Table:
-    """``table`` with that column known to hold no nulls."""
-    found = table.column(name)
-    if isinstance(found, Column) and found.not_null:
-        return table
-    columns = tuple([replace(c, not_null=True) if c.name == name and not c.not_null else c for c in table.columns])
-    if not table.complete and all(c.name != name for c in columns):
-        columns = (*columns, Column(name, not_null=True, complete=False))
-    return replace(table, columns=columns)
-
-
-def put_not_null(draft: Draft, table: Table, column: str, given: Constraint | None = None) -> Table:
-    """``table`` with a NOT NULL constraint on the column, as PostgreSQL 18 keeps them; one it has is validated."""
-    for old in table.constraints:
-        if old.kind == "not_null" and old.columns == (column,):
-            return table if old.validated else replaced(table, old, replace(old, validated=True))
-    name = given.name if given is not None else None
-    if name is None:
-        name = constraint_name(draft, table.name, column, "not_null", names(table))
-    stored = Constraint("not_null", name, (column,)) if given is None else replace(given, name=name, at=-1)
-    return with_constraint(table, stored)
-
-
-def with_not_nulls(draft: Draft, table: Table) -> Table:
-    """`put_not_null` for every column that is NOT NULL, in one go: a new table has many."""
-    (schema, first), owners = table.name, draft.owners_of_constraint
-    taken: set[str | None] = {*names(table)}
-    own = {constraint.columns for constraint in table.constraints if constraint.kind == "not_null"}
-    plain = first.isascii()
-    come: list[Constraint] = []
-    for column in table.columns:
-        if not column.not_null:
-            continue
-        second = column.name
-        if (second,) in own:
-            table = put_not_null(draft, table, second)
-            continue
-        name = f"{first}_{second}_not_null"
-        if not plain or len(name) > LIMIT or not second.isascii() or name in taken or (schema, name) in owners:
-            name = constraint_name(draft, table.name, second, "not_null", taken)
-        taken.add(name)
-        come.append(Constraint("not_null", name, (second,)))
-    return replace(table, constraints=(*table.constraints, *come)) if come else table
-
-
-def without_not_null(table: Table, column: str) -> Table:
-    """``table`` without the NOT NULL constraint on the column."""
-    kept = tuple([c for c in table.constraints if c.kind != "not_null" or c.columns != (column,)])
-    return table if len(kept) == len(table.constraints) else replace(table, constraints=kept)
-
-
 # --- keys and exclusion constraints: constraints with an index --------------------------------------------------------
 
 
@@ -267,7 +180,7 @@ def _add_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> 
         raise Refused
     if constraint.using_index is not None:
         return _add_key_using_index(draft, table, constraint)
-    _require_columns(table, (*constraint.columns, *constraint.include))
+    require_columns(table, (*constraint.columns, *constraint.include))
     if constraint.kind != "exclusion":
         require_partition_key(table, constraint.columns)
     schema = table.name.schema or ""
@@ -295,7 +208,6 @@ def _add_key(draft: Draft, table: Table, constraint: Constraint, only: bool) -> 
             # The partitions' indexes are made after the table's constraint.
             draft.put(table)
             add_partition_indexes(draft, index)
-            _key_columns_of_descendants(draft, table, constraint)
     return table
 
 
@@ -324,22 +236,11 @@ def _stored_key(constraint: Constraint, name: str, index: Name) -> Constraint:
 
 
 def _with_key(draft: Draft, table: Table, stored: Constraint) -> Table:
-    """``table`` with the key; a primary key's columns become NOT NULL."""
+    """``table`` with the key; a primary key's columns become NOT NULL, and those of its descendants."""
     if stored.kind == "primary_key":
         for column in stored.columns:
-            table = not_null_column(table, column)
-            if draft.version >= 18:
-                table = put_not_null(draft, table, column)
+            table = require_not_null(draft, table, column)
     return with_constraint(table, stored)
-
-
-def _key_columns_of_descendants(draft: Draft, table: Table, stored: Constraint) -> None:
-    if stored.kind == "primary_key":
-        for descendant in draft.descendants(table.name):
-            child = descendant
-            for column in stored.columns:
-                child = not_null_column(child, column)
-            draft.put(child)
 
 
 def _add_key_using_index(draft: Draft, table: Table, constraint: Constraint) -> Table:

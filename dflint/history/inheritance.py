@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from msgspec.structs import replace
 
 from dflint.history.constraints import inherit_foreign_key
 from dflint.history.draft import Draft, Refused
 from dflint.history.indexes import add_partition_index, attach_index, detach_indexes, validate_partitioned_index
+from dflint.history.not_nulls import not_null_column, not_null_of
 from dflint.model.catalog import UNKNOWN, Index, Table
 from dflint.model.names import Name
 from dflint.model.operations.tables import AddInherit, AttachPartition, DetachPartition, DropInherit
@@ -34,7 +36,7 @@ def inherited_columns(draft: Draft, parents: tuple[Name, ...], *, partition: boo
             complete = False
             continue
         complete = complete and parent.complete
-        for column in parent.columns:
+        for column in map(partial(_descending, parent), parent.columns):
             old = merged.get(column.name)
             if old is None:
                 # Only a partition of PostgreSQL 17 and later takes the identity.
@@ -45,6 +47,12 @@ def inherited_columns(draft: Draft, parents: tuple[Name, ...], *, partition: boo
                     old, inherited=old.inherited + 1, not_null=old.not_null or column.not_null
                 )
     return tuple(merged.values()), complete
+
+
+def _descending(parent: Table, column: Column) -> Column:
+    """A parent's column as its children have it."""
+    required = not_null_of(parent, column.name) if column.not_null else None
+    return replace(column, not_null=False) if required is not None and required.no_inherit else column
 
 
 def merged_columns(inherited: tuple[Column, ...], own: list[Column], *, typed: bool) -> tuple[Column, ...]:
@@ -84,17 +92,23 @@ def merged_columns(inherited: tuple[Column, ...], own: list[Column], *, typed: b
 
 def inherited_checks(draft: Draft, table: Table) -> Table:
     """A new child with its parents' checks (and, from PostgreSQL 18 on, NOT NULL constraints)."""
-    merged: dict[str | None, Constraint] = {}
+    # NOT NULL of a column is one, whatever each parent calls it; the first one's name stays.
+    merged: dict[object, Constraint] = {}
     for parent_name in table.parents:
         parent = draft.known_table(parent_name)
         for constraint in parent.constraints if parent is not None else ():
             if constraint.kind not in ("check", "not_null") or constraint.no_inherit:
                 continue
-            old = merged.get(constraint.name)
+            key = constraint.columns if constraint.kind == "not_null" else constraint.name
+            old = merged.get(key)
             if old is None:
-                merged[constraint.name] = replace(constraint, local=False, inherited=1)
+                # It has no rows that could violate what is NOT VALID.
+                merged[key] = replace(constraint, local=False, inherited=1, validated=constraint.enforced)
             else:
-                merged[constraint.name] = replace(old, inherited=old.inherited + 1)
+                merged[key] = replace(old, inherited=old.inherited + 1)
+    for constraint in merged.values():
+        if constraint.kind == "not_null":
+            table = not_null_column(table, constraint.columns[0])
     return replace(table, constraints=(*table.constraints, *merged.values()))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from dflint.history.columns import own_sequence
-from dflint.history.constraints import add_constraint, with_constraint
+from dflint.history.constraint_lists import with_constraint
+from dflint.history.constraints import add_constraint
 from dflint.history.draft import Draft
 from dflint.history.indexes import create_stored_index
 from dflint.history.naming import index_columns, index_name, joined

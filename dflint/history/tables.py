@@ -5,15 +5,8 @@ from __future__ import annotations
 from msgspec.structs import replace
 
 from dflint.history.columns import changed_options, stored_column
-from dflint.history.constraints import (
-    add_constraint,
-    inline_constraints,
-    key_elements,
-    named_check,
-    replaced,
-    with_constraint,
-    with_not_nulls,
-)
+from dflint.history.constraint_lists import replaced, with_constraint
+from dflint.history.constraints import add_constraint, inline_constraints, key_elements, named_check
 from dflint.history.draft import Draft, Refused
 from dflint.history.inheritance import (
     become_partition,
@@ -24,6 +17,7 @@ from dflint.history.inheritance import (
 )
 from dflint.history.likes import copy_like, like_columns, like_not_nulls
 from dflint.history.naming import clip
+from dflint.history.not_nulls import CONSTRAINTS_SINCE, not_null_column, not_null_of, own_not_null, with_not_nulls
 from dflint.history.views import stored_query
 from dflint.model.catalog import UNKNOWN, CompositeType, Index, Sequence, Table, View
 from dflint.model.names import Name
@@ -75,10 +69,11 @@ def create_table(draft: Draft, operation: CreateTable) -> None:
         method=operation.method,
     )
     draft.announce(table)
-    _create_with_constraints(draft, _with_columns(draft, table, operation), operation)
+    _create_with_constraints(draft, *_with_columns(draft, table, operation), operation)
 
 
-def _with_columns(draft: Draft, table: Table, operation: CreateTable) -> Table:
+def _with_columns(draft: Draft, table: Table, operation: CreateTable) -> tuple[Table, set[str]]:
+    """The table with its columns, and those for which it says itself that they are NOT NULL."""
     complete = table.complete
     columns: tuple[Column, ...] = ()
     if table.parents:
@@ -89,15 +84,16 @@ def _with_columns(draft: Draft, table: Table, operation: CreateTable) -> Table:
         columns = row.attributes if isinstance(row, CompositeType) else ()
         complete = complete and isinstance(row, CompositeType)
     own = [stored_column(draft, table, column) for column in operation.columns]
+    required = {column.name for column in own if column.not_null}
     for like in reversed(operation.likes):
         copied = like_columns(draft, table, like)
         complete = complete and copied is not None
         own[like.position : like.position] = copied or ()
     typed = operation.partition_of is not None or table.of_type is not None
-    return replace(table, columns=merged_columns(columns, own, typed=typed), complete=complete)
+    return replace(table, columns=merged_columns(columns, own, typed=typed), complete=complete), required
 
 
-def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable) -> None:
+def _create_with_constraints(draft: Draft, table: Table, required: set[str], operation: CreateTable) -> None:
     """Write the table: checks, the parent's indexes, LIKE's, keys (the primary key first), foreign keys, in order."""
     given = [c for column in operation.columns if column.constraints for c in inline_constraints(column)]
     given.extend(operation.constraints)
@@ -111,13 +107,14 @@ def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable)
         if constraint.kind == "check":
             table = _add_own_check(draft, table, constraint)
         elif constraint.kind == "not_null":
-            table = add_constraint(draft, table, constraint)
+            table = _add_own_not_null(draft, table, constraint)
         else:
+            required.update(constraint.columns if constraint.kind == "primary_key" else ())
             (foreign_keys if constraint.kind == "foreign_key" else keys).append(constraint)
     if draft.version >= 18:
         for like in operation.likes:
             table = like_not_nulls(draft, table, like)
-        table = with_not_nulls(draft, table)
+        table = with_not_nulls(draft, table, required)
     if operation.partition_of is not None:
         draft.put(table)
         become_partition(draft, table.name, draft.resolve(operation.partition_of))
@@ -127,6 +124,15 @@ def _create_with_constraints(draft: Draft, table: Table, operation: CreateTable)
     for constraint in (*distinct_keys(keys), *foreign_keys):
         table = add_constraint(draft, table, constraint)
     draft.put(table)
+
+
+def _add_own_not_null(draft: Draft, table: Table, constraint: Constraint) -> Table:
+    """NOT NULL of the new table itself; one inherited is merged with it."""
+    if draft.version < CONSTRAINTS_SINCE or not any(not_null_of(table, column) for column in constraint.columns):
+        return add_constraint(draft, table, constraint)
+    for column in constraint.columns:
+        table = not_null_column(own_not_null(draft, table, column, constraint), column)
+    return table
 
 
 def _add_own_check(draft: Draft, table: Table, constraint: Constraint) -> Table:
