@@ -172,13 +172,19 @@ def column_checks_exist(context: Context) -> Answer:
 def column_published(context: Context) -> Answer:
     """A publication's column list or row filter uses the column."""
     name, column = subjects.table_name(context), subjects.column_name(context)
-    for publication in context.catalog.publications.values():
-        if publication is None:
-            continue
-        lists = any(table == name and column in columns for table, columns in publication.columns)
-        if lists or any(table == name and column in filter_.columns() for table, filter_ in publication.filters):
-            return True
+    if isinstance(name, Name) and column is not None and is_published(context.catalog, name, column):
+        return True
     return False if context.catalog.closed else UNKNOWN
+
+
+def is_published(catalog: Catalog, name: Name, column: str) -> bool:
+    """Whether a publication's column list or row filter uses a column."""
+    return any(
+        any(table == name and column in columns for table, columns in publication.columns)
+        or any(table == name and column in filter_.columns() for table, filter_ in publication.filters)
+        for publication in catalog.publications.values()
+        if publication is not None
+    )
 
 
 def column_sequence_used(context: Context) -> Answer:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from dflint.facts.condition import BOOL, Condition
+from dflint.facts import role_steps
+from dflint.facts.column_refusals import is_published
+from dflint.facts.condition import BOOL, TEXTS, Condition
+from dflint.facts.dependents import users_of_column
 from dflint.model.catalog import (
     UNKNOWN,
     CompositeType,
@@ -76,6 +79,36 @@ def type_has_tables(context: Context) -> Answer:
     return any(found.of_type == name for found, name in _tables_of_type(context))
 
 
+def attribute_column_users(context: Context) -> tuple[str, ...]:
+    """What uses the columns that typed tables and their children have by the attribute, as `column.users`."""
+    attribute = getattr(context.operation, "attribute", "")
+    family = _typed_family(context)
+    return tuple(dict.fromkeys(user for table in family for user in users_of_column(context, table, attribute)))
+
+
+def attribute_column_published(context: Context) -> Answer:
+    """A publication's column list or row filter uses the column that a typed table or a child has by it."""
+    attribute = getattr(context.operation, "attribute", "")
+    return any(is_published(context.catalog, table, attribute) for table in _typed_family(context))
+
+
+def _typed_family(context: Context) -> Iterable[Name]:
+    """The tables OF the type, and what inherits from them."""
+    typed = tuple(found.name for found, name in _tables_of_type(context) if found.of_type == name)
+    return role_steps.tree(typed, context.catalog)
+
+
+def typed_row_type_used(context: Context) -> Answer:
+    """Columns of other tables have the row type of a table that was created OF the type."""
+    catalog = context.catalog
+    return any(
+        isinstance(catalog.relations.get(user), Table)
+        for found, name in _tables_of_type(context)
+        if found.of_type == name
+        for user in catalog.users_of_type.get(found.name, ())
+    )
+
+
 def _tables_of_type(context: Context) -> Iterable[tuple[Table, Name]]:
     name = _type_name(context)
     for user in () if name is None else context.catalog.users_of_type.get(name, ()):
@@ -137,6 +170,9 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("domain.in_composite", BOOL, domain_in_composite),
     Condition("type.in_column", BOOL, type_in_column),
     Condition("type.has_tables", BOOL, type_has_tables),
+    Condition("attribute.column_users", TEXTS, attribute_column_users, "what uses the columns of typed tables"),
+    Condition("attribute.column_published", BOOL, attribute_column_published),
+    Condition("type.row_types_used", BOOL, typed_row_type_used),
     Condition("attribute.exists", BOOL, attribute_exists, "the attributes of {target}"),
     Condition("enum.has_value", BOOL, enum_has_value, "the values of {target}"),
     Condition("enum.has_neighbor", BOOL, enum_has_neighbor, "the values of {target}"),
