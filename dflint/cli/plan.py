@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import click
@@ -10,10 +11,17 @@ from dflint.app.request import NEWEST_VERSION, OLDEST_VERSION
 from dflint.cli import exit_codes, terminal
 from dflint.cli.options import configuration_options, configured
 from dflint.cli.running import run
-from dflint.model.errors import InputError
+from dflint.model.errors import InputError, nearest
+from dflint.model.plan_report import Followed, PlanReport
+from dflint.plugin import Output
+from dflint.plugin.manager import Plugins, load
+from dflint.plugin.plans import PlanReporter
 
 if TYPE_CHECKING:
     from dflint.app.plan import PlanRequest
+
+#: Formats that are no plugins.
+_OWN_FORMATS = ("text", "json")
 
 
 @click.command(short_help="Say, step by step, what executing a migration will do.")
@@ -37,7 +45,14 @@ if TYPE_CHECKING:
 @click.option("--safe", is_flag=True, help="Do by recipes what the files would do under long locks.")
 @click.option("--explain", metavar="STEP", help="Say of one step of a safe plan why it is done so.  [with --safe]")
 @click.option("--save", metavar="PLAN", help="Write the plan there, for `dflint exec PLAN`.")
-@click.option("--format", "output_format", type=click.Choice(["text", "json"]), default="text", help="[default: text]")
+@click.option(
+    "--format",
+    "output_format",
+    metavar="NAME",
+    default="text",
+    help="text, json, html (a page with the locks over time as a picture), or a plugin's.  [default: text]",
+)
+@click.option("--html", "output_format", flag_value="html", help="The same as --format html.")
 @click.option("-o", "--output-file", metavar="FILE", help="Write there and not to stdout.")
 @configuration_options
 def plan(
@@ -82,13 +97,16 @@ def plan(
         plugins=settings.plugins,
         keep_dropped=keep_dropped,
     )
+    reporter = None if output_format in _OWN_FORMATS else _reporter(output_format, settings.plugins)
     if safe:
-        return _safe(request, explain, save, output_format, output_file)
+        return _safe(request, explain, save, output_format, output_file, reporter)
     found = run(made(request))
     document = write_plan(found).decode()
     if save is not None:
         terminal.write(document, save)
-    if output_format == "json":
+    if reporter is not None:
+        terminal.write(reporter(PlanReport(found), _output(output_file)), output_file)
+    elif output_format == "json":
         terminal.write(document, output_file)
     else:
         from dflint.cli.plan_text import render
@@ -97,8 +115,29 @@ def plan(
     return exit_codes.FINE
 
 
+def _reporter(name: str, plugins: tuple[str, ...]) -> PlanReporter:
+    references = Plugins(list(plugins)).plan_reporters()
+    if name not in references:
+        formats = (*_OWN_FORMATS, *references)
+        raise InputError(
+            f"there is no output format {name!r}", remedy=nearest(name, formats) or f"formats: {', '.join(formats)}"
+        )
+    reporter: PlanReporter = load(references[name])
+    return reporter
+
+
+def _output(output_file: str | None) -> Output:
+    color = output_file is None and terminal.wants_color("auto", sys.stdout)
+    return Output(color=color, width=terminal.width(sys.stdout), quiet=False)
+
+
 def _safe(
-    request: PlanRequest, explain: str | None, save: str | None, output_format: str, output_file: str | None
+    request: PlanRequest,
+    explain: str | None,
+    save: str | None,
+    output_format: str,
+    output_file: str | None,
+    reporter: PlanReporter | None,
 ) -> int:
     from dflint.app.safe_plan import safe_plan_files
     from dflint.planning.plan_file import write_plan
@@ -109,6 +148,12 @@ def _safe(
         terminal.write(document, save)
     if output_format == "json":
         terminal.write(document, output_file)
+        return exit_codes.FINE
+    if reporter is not None:
+        followed = tuple(Followed(each.statement, each.recipe, each.steps) for each in found.replaced)
+        remarks = tuple(f"{' '.join(text.split())}: as it stands: {reason}" for text, reason in found.not_followed)
+        report = PlanReport(found.plan, followed, (*remarks, *found.opened))
+        terminal.write(reporter(report, _output(output_file)), output_file)
         return exit_codes.FINE
     from dflint.cli.safe_plan_text import explained, render_safe
 

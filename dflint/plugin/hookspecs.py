@@ -45,6 +45,11 @@ class Hooks:
         raise NotImplementedError
 
     @hookspec
+    def dflint_plan_reporters(self) -> Mapping[str, str]:
+        """Output formats of ``dflint plan``: format name -> reference to a `dflint.plugin.plans.PlanReporter`."""
+        raise NotImplementedError
+
+    @hookspec
     def dflint_servers(self) -> Mapping[str, str]:
         """Places of PostgreSQL servers: provider name -> reference to a `dflint.plugin.Provider`.
 

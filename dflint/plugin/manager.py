@@ -59,6 +59,10 @@ class Plugins:
         """Format name of ``dflint impact`` -> reference."""
         return self._merged("dflint_impact_reporters", "output format of impacts")
 
+    def plan_reporters(self) -> dict[str, str]:
+        """Format name of ``dflint plan`` -> reference."""
+        return self._merged("dflint_plan_reporters", "output format of plans")
+
     def servers(self) -> dict[str, str]:
         """Name of a provider of servers -> reference."""
         return self._merged("dflint_servers", "provider of servers")

@@ -18,6 +18,12 @@ def dflint_reporters() -> dict[str, str]:
 
 
 @hookimpl
+def dflint_plan_reporters() -> dict[str, str]:
+    """The formats of ``dflint plan`` that are reports; text and the plan itself are dflint's own."""
+    return {"html": "dflint_reports.plan.page:render"}
+
+
+@hookimpl
 def dflint_impact_reporters() -> dict[str, str]:
     """The formats of ``dflint impact`` that come with dflint."""
     formats = ("text", "dot", "mermaid", "svg", "html")

@@ -12,8 +12,9 @@ from dflint.model.uses import ImpactReport, QueryUses
 from dflint.plugin import Output
 from dflint_reports.impact.layout import Box
 from dflint_reports.impact.style import colors
-from dflint_reports.impact.svg import drawing, picture_of, style, xml_text
+from dflint_reports.impact.svg import drawing, picture_of, style
 from dflint_reports.impact.wording import MEANING, SHORT, counts, headline, shown_by, steps, verdict
+from dflint_reports.markup import xml_text
 
 _PAGE: Final = """
 body { margin: 0; background: var(--page); color: var(--ink); font: 15px/1.5 system-ui, sans-serif; }

@@ -6,7 +6,6 @@ Hovering a box, or going to it with the tabulator key, shows the way from the ta
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from html import escape
 from typing import Final
 
 from dflint.model.impact import DependentEffect, Impact
@@ -17,6 +16,7 @@ from dflint_reports.impact.layout import BOX_HEIGHT, Box, Frame, Picture, arrang
 from dflint_reports.impact.style import CELL, FONT, SMALL_CELL, colors, css_class
 from dflint_reports.impact.tree import Node, tree
 from dflint_reports.impact.wording import MEANING, SHORT, counts, headline, shown_by, steps, verdict
+from dflint_reports.markup import xml_text
 from dflint_reports.visible import visible
 
 #: Of a name so many columns are shown at most; all of it when the mouse is over it.
@@ -244,8 +244,3 @@ def _tooltip(box: Box) -> str:
         lines.append("through " + " > ".join(steps(tuple(reversed(way)))))
     lines += [visible(shown_by(each)) for each in node.evidence[:_TOOLTIP]]
     return "\n".join(lines)
-
-
-def xml_text(text: str) -> str:
-    """Text as XML may hold it; control characters were made visible before, but for line feeds."""
-    return escape("\n".join(visible(line) for line in text.split("\n")))
