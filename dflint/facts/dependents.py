@@ -286,6 +286,8 @@ def subject_identities(context: Context) -> list[str]:
         return [text for each in losing for text in (column_identity(each, column), *_own_keys(context, each, column))]
     if operation.kind in ("drop_function", "drop_procedure", "drop_routine", "drop_aggregate"):
         return routine_identities(context)
+    if operation.kind == "drop_owned":
+        return list(_owned_identities(context))
     if operation.kind == "drop_attribute":
         return list(_attribute_identities(context, getattr(operation, "attribute", "")))
     target = subjects.relation_name(context)
@@ -300,6 +302,15 @@ def subject_identities(context: Context) -> list[str]:
     if found is not None and context.operation.target_kind == "extension":
         return [found, *extension_members(context)]
     return [] if found is None else [found]
+
+
+def _owned_identities(context: Context) -> Iterator[str]:
+    """The identities of everything that belongs to the roles of DROP OWNED."""
+    catalog, roles = context.catalog, getattr(context.operation, "roles", ())
+    for name, relation in catalog.relations.items():
+        if getattr(relation, "owner", None) in roles:
+            yield from identities_of(catalog, name)
+    yield from (identity for identity, owner in catalog.details.owners.items() if owner in roles)
 
 
 def _own_keys(context: Context, name: Name, column: str) -> Iterator[str]:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dflint.facts import subjects
 from dflint.facts.condition import BOOL, Condition
-from dflint.facts.dependents import dependents_beside, subject_identities
-from dflint.facts.object_roles import body, body_writes, extension_users
+from dflint.facts.dependents import dependents_beside, identities_of, subject_identities
+from dflint.facts.object_roles import body, body_writes, extension_users, owned
 from dflint.facts.proofs import index_shape
-from dflint.facts.role_steps import ancestors, referencing
+from dflint.facts.role_steps import ancestors, indexes, partitions, referencing, sequences
 from dflint.facts.volatility import immutable
 from dflint.model.catalog import (
     UNKNOWN,
@@ -302,6 +302,15 @@ def role_owns(context: Context) -> Answer:
     return role in owners or any(getattr(each, "owner", None) == role for each in context.catalog.relations.values())
 
 
+def owned_in_use(context: Context) -> bool:
+    """DROP OWNED without CASCADE: something that is not the roles' needs something that is."""
+    catalog, relations = context.catalog, list(owned(context))
+    relations += partitions(relations, catalog)
+    going = frozenset((*relations, *indexes(relations, catalog), *sequences(relations, catalog)))
+    parts = (text for name in going for text in identities_of(catalog, name))
+    return dependents_beside(context, (*subject_identities(context), *parts), going)
+
+
 def reads_exist(context: Context) -> Answer:
     """All relations that the statement reads, in FROM, USING or a query, exist."""
     operation, query = context.operation, getattr(context.operation, "query", None)
@@ -361,6 +370,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("relation.exists", BOOL, relation_exists, "whether {target} exists"),
     Condition("subscription.connects", BOOL, subscription_connects, "whether {target} has a slot"),
     Condition("roles.exist", BOOL, roles_exist, "which roles there are"),
+    Condition("role.owned_in_use", BOOL, owned_in_use),
     Condition("role.owns", BOOL, role_owns),
     Condition("reads.exist", BOOL, reads_exist, "which relations there are"),
     Condition("view.keeps_columns", BOOL, view_keeps_columns, "the columns of {target}"),

@@ -12,20 +12,35 @@ from dflint.facts.replica_identities import in_replica_index
 from dflint.model.catalog import UNKNOWN, Index, Table, Unknown, View
 from dflint.model.context import Context
 from dflint.model.names import Name
+from dflint.model.row_types import SEQUENCES_WITHOUT_TYPES
 from dflint.model.schema import Column, Constraint, PartitionKey
 
 Answer = bool | Unknown
 
 
 def new_name_taken(context: Context) -> Answer:
-    """A relation or type of the name that the statement gives (CREATE, RENAME TO, SET SCHEMA) exists already."""
+    """A relation of the name that the statement gives (CREATE, RENAME TO, SET SCHEMA) exists already."""
     name = _new_name(context)
     if name is None:
         return False
     catalog = context.catalog
-    if catalog.relations.get(name) is not None or catalog.types.get(name) is not None:
+    if catalog.relations.get(name) is not None:
         return True
     return False if catalog.relation(name) is None else UNKNOWN
+
+
+def new_name_type_taken(context: Context) -> Answer:
+    """A type has the name that the statement gives, and the relation's row type would have it too."""
+    name, catalog, kind = _new_name(context), context.catalog, context.operation.kind
+    # The server looks before it makes a sequence, though sequences have no row type any more.
+    without = kind.endswith("_index") or (
+        kind in ("rename_sequence", "set_schema_sequence") and context.version >= SEQUENCES_WITHOUT_TYPES
+    )
+    if name is None or without:
+        return False
+    if catalog.types.get(name) is not None:
+        return True
+    return False if catalog.closed or name in catalog.types else UNKNOWN
 
 
 def _new_name(context: Context) -> Name | None:
@@ -396,6 +411,7 @@ CONDITIONS: tuple[Condition, ...] = (
     Condition("key.lacks_partition_column", BOOL, key_lacks_partition_column, "the partition key of {table}"),
     Condition("columns.exist", BOOL, named_columns_exist, "the columns of {table}"),
     Condition("column.users", TEXTS, column_users, "what uses {table}.{column}"),
+    Condition("new_name.type_taken", BOOL, new_name_type_taken, "whether there is a type of that name"),
     Condition("target.row_type_used", BOOL, target_row_type_used, "what uses the row type of {table}"),
     Condition("column.system", BOOL, column_system, catalog=False),
     Condition("column.comes_from_parent", BOOL, column_inherited, "whether {table}.{column} comes from a parent"),

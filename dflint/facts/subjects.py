@@ -8,6 +8,7 @@ from dflint.model.catalog import UNKNOWN, Domain, Index, Sequence, Table, Unknow
 from dflint.model.context import Context
 from dflint.model.expressions import Type
 from dflint.model.names import Name
+from dflint.model.row_types import has_row_type
 from dflint.model.schema import Column, Constraint
 
 #: Kinds of target that live in the relations' name space.
@@ -144,7 +145,9 @@ def names_existing(context: Context) -> bool | Unknown:
         found: Any = catalog.relation(name)
     elif kind in ("type", "domain"):
         name = catalog.resolve_type(target, path)
-        found = catalog.types.get(name, catalog.relation(name))
+        relation = None if name in catalog.types else catalog.relation(name)
+        named = relation if relation is UNKNOWN or has_row_type(relation, context.version) else None
+        found = catalog.types.get(name) or named
     elif kind in ("function", "procedure", "aggregate", "routine"):
         schemas = (target.schema,) if target.schema else path
         found = next((catalog.routines[n] for s in schemas if (n := Name(s, target.name)) in catalog.routines), UNKNOWN)

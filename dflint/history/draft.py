@@ -125,7 +125,8 @@ class Draft(Reader):
         Raises:
             Refused: the name is known to be taken, by a relation or by a type.
         """
-        if self.relations.get(relation.name) is not None or self.types.get(relation.name) is not None:
+        taken = self.types.get(relation.name) is not None and not isinstance(relation, Index)
+        if taken or self.relations.get(relation.name) is not None:
             raise Refused
         self._put_new(relation)
 

@@ -11,7 +11,14 @@ from dflint.history.constraints import check_columns
 from dflint.history.draft import Draft, Refused
 from dflint.history.drops import remove_column, typed_tables
 from dflint.history.naming import clip, constraint_name
-from dflint.model.catalog import BaseType, CompositeType, Domain, EnumType, RangeType, UserType
+from dflint.model.catalog import (
+    BaseType,
+    CompositeType,
+    Domain,
+    EnumType,
+    RangeType,
+    UserType,
+)
 from dflint.model.names import Name
 from dflint.model.operations.objects import (
     AddAttribute,
@@ -26,6 +33,7 @@ from dflint.model.operations.objects import (
     RenameEnumValue,
 )
 from dflint.model.operations.tables import DropColumn
+from dflint.model.row_types import has_row_type
 from dflint.model.schema import Column, Constraint
 
 
@@ -35,8 +43,8 @@ def _create(draft: Draft, found: UserType) -> None:
     Raises:
         Refused: the name is taken by another type or by a relation (whose row type has it).
     """
-    old = draft.types.get(found.name)
-    if draft.relations.get(found.name) is not None or (old is not None and not isinstance(old, BaseType)):
+    old, relation = draft.types.get(found.name), draft.relations.get(found.name)
+    if has_row_type(relation, draft.version) or (old is not None and not isinstance(old, BaseType)):
         raise Refused
     draft.put_type(found)
 

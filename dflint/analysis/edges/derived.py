@@ -129,8 +129,21 @@ class Derived:
             if (kind is not None and self._is_strange(kind)) or (chosen and self._catalog.extensions):
                 # Its operator class may be one that an extension brought.
                 self.unknown.add(identity)
+        if self._may_be_another(index, table):
+            self.unknown.add(identity)
         if index.constraint is None:
             yield from self._of_expression(identity, index.where, index.table)
+
+    def _may_be_another(self, index: Index, table: object) -> bool:
+        """Whether a partition's index may be the one that the server took for one of the partitioned table's.
+
+        It compares indexes after it has put the bodies of SQL functions in the place of their calls.
+        """
+        if not isinstance(table, Table) or table.bound is None or index.constraint is not None:
+            return False
+        called = [name for element in index.elements if element.expression for name in element.expression.functions()]
+        own = (each for name in called for each in self._catalog.routines.get(self._catalog.resolve(name, _PATH)) or ())
+        return any(each.language == "sql" for each in own)
 
     # --- types and routines -------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from dflint.catalog.identities import printed
-from dflint.model.catalog import Catalog
+from dflint.model.catalog import Catalog, CompositeType, Table, View
 from dflint.model.impact import Evidence, EvidenceKind
 from dflint.model.names import Identity, Name
 
@@ -80,7 +80,10 @@ class Names:
 
     def type(self, name: Name) -> str | None:
         """The identity of a type or of the relation whose row type it is; None of one that is not known."""
-        found = self._catalog.types.get(name) or self._catalog.relations.get(name)
+        found = self._catalog.types.get(name)
+        relation = self._catalog.relations.get(name)
+        if found is None and isinstance(relation, Table | View | CompositeType):
+            return printed(relation)
         return None if found is None else printed(found)
 
     def column(self, relation: Name, column: str) -> str:

@@ -1,4 +1,4 @@
-"""The recipe that renames a table while programs go by both names."""
+"""The recipes that rename a table, or move it to another schema, while programs go by both names."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dflint.analysis.rename.view import compatibility_view
 from dflint.model.catalog import Table
 from dflint.model.errors import InputError
 from dflint.model.names import Name
-from dflint.model.operations.objects import RenameObject
+from dflint.model.operations.objects import RenameObject, SetObjectSchema
 from dflint.model.quoting import quote_identifier
 from dflint.model.recipe import RecipeStep
 from dflint.planning.undo.spelling import quoted
@@ -22,12 +22,51 @@ def rename_table(given: Ingredients) -> Sequence[RecipeStep]:
     table = catalog.relation(given.target)
     if not isinstance(table, Table) or not table.complete:
         raise InputError(f"not enough is known of {given.target}")
-    old, new = quoted(given.target), quoted(Name(given.target.schema, operation.new_name))
-    view = tuple(compatibility_view(catalog, table, operation.new_name, owned=False))
-    back = f"ALTER TABLE {new} RENAME TO {quote_identifier(given.target.name)}"
+    return _with_view(
+        given.target,
+        Name(given.target.schema, operation.new_name),
+        tuple(compatibility_view(catalog, table, operation.new_name, owned=False, version=given.version)),
+        (f"RENAME TO {quote_identifier(operation.new_name)}", f"RENAME TO {quote_identifier(given.target.name)}"),
+    )
+
+
+def move_table(given: Ingredients) -> Sequence[RecipeStep]:
+    """The table moves and a view stands where it was, in one transaction; later the view goes."""
+    operation, catalog = given.operation, given.context.catalog
+    assert isinstance(operation, SetObjectSchema)
+    table = catalog.relation(given.target)
+    if not isinstance(table, Table) or not table.complete:
+        raise InputError(f"not enough is known of {given.target}")
+    if operation.schema == given.target.schema:
+        return ()
+    return _with_view(
+        given.target,
+        Name(operation.schema, given.target.name),
+        tuple(
+            compatibility_view(
+                catalog, table, given.target.name, schema=operation.schema, owned=False, version=given.version
+            )
+        ),
+        (
+            f"SET SCHEMA {quote_identifier(operation.schema)}",
+            f"SET SCHEMA {quote_identifier(given.target.schema or 'public')}",
+        ),
+    )
+
+
+def _with_view(before: Name, after: Name, view: Sequence[str], clauses: tuple[str, str]) -> Sequence[RecipeStep]:
+    """The steps.
+
+    Args:
+        before, after: the table's name.
+        view: the statements that make one of the name before.
+        clauses: what brings the table from one name to the other, and back.
+    """
+    old, new = quoted(before), quoted(after)
+    there, back = f"ALTER TABLE {old} {clauses[0]}", f"ALTER TABLE {new} {clauses[1]}"
     return (
         RecipeStep(
-            sql=";\n".join((f"ALTER TABLE {old} RENAME TO {quote_identifier(operation.new_name)}", *view)),
+            sql=";\n".join((there, *view)),
             why="For a moment nobody can read or write; then both names work, for reads and for writes.",
             undo=(f"DROP VIEW {old}", back),
         ),
@@ -41,6 +80,6 @@ def rename_table(given: Ingredients) -> Sequence[RecipeStep]:
             sql=f"DROP VIEW {old}",
             why="Nobody uses the old name any more.",
             release=2,
-            undo=view,
+            undo=tuple(view),
         ),
     )

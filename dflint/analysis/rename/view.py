@@ -30,24 +30,34 @@ def view_statements(impact: RenameImpact) -> Iterator[str]:
     yield from compatibility_view(impact.catalog, impact.relation, impact.new_name)
 
 
-def compatibility_view(catalog: Catalog, table: Table, new_name: str, *, owned: bool = True) -> Iterator[str]:
+def compatibility_view(
+    catalog: Catalog,
+    table: Table,
+    new_name: str,
+    *,
+    schema: str | None = None,
+    owned: bool = True,
+    version: int | None = None,
+) -> Iterator[str]:
     """Create a view by a table's old name, give it to the table's owner, and grant what is granted on the table.
 
     Args:
         catalog: before the rename.
         table: as it is before.
         new_name: of the table.
+        schema: to which it moves; None: it stays.
         owned: give it to the table's owner; where it looks with the rights of whoever uses it, who owns it decides
             only who may drop it.
+        version: major version of the server, where the catalog does not tell.
 
     Raises:
         InputError: the server's version has no view that would keep the table's row-level security.
     """
-    version, old = catalog.version, table.name
+    version, old = catalog.version or version, table.name
     invoker = version is not None and version >= _SECURITY_INVOKER
     if not invoker:
         _refuse_leaks(catalog, table)
-    name, base = quoted(old), quoted(Name(old.schema, new_name))
+    name, base = quoted(old), quoted(Name(schema or old.schema, new_name))
     option = " WITH (security_invoker = true)" if invoker else ""
     yield f"CREATE VIEW {name}{option} AS TABLE {base}"
     if table.owner is not None and (owned or not invoker):

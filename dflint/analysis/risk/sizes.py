@@ -3,32 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Final
 
 from msgspec.structs import replace
 
-from dflint.facts.type_names import spell
 from dflint.model.catalog import Catalog, Index, Table, View
 from dflint.model.errors import InputError
 from dflint.model.names import Name
-
-#: Of a row, with its item pointer, and of an entry of a B-tree, in bytes.
-_ROW: Final = 28
-_ENTRY: Final = 16
-#: Of a value; of all types that are not here, and of those whose values differ, a guess.
-_WIDTHS: Final = {
-    "boolean": 1,
-    "smallint": 2,
-    "integer": 4,
-    "date": 4,
-    "real": 4,
-    "bigint": 8,
-    "double precision": 8,
-    "timestamp with time zone": 8,
-    "timestamp without time zone": 8,
-    "uuid": 16,
-}
-_GUESS: Final = 24
+from dflint.planning.work import ENTRY, row_width
 
 
 def with_rows(catalog: Catalog, name: Name, rows: int) -> Catalog:
@@ -46,11 +27,11 @@ def with_rows(catalog: Catalog, name: Name, rows: int) -> Catalog:
         raise InputError(f"there is no table {name}")
     if rows < 0:
         raise InputError("a table cannot have fewer rows than none")
-    relations = catalog.relations.set(name, replace(table, rows=rows, bytes=rows * _width(table)))
+    relations = catalog.relations.set(name, replace(table, rows=rows, bytes=rows * row_width(table)))
     for each in catalog.indexes_of.get(name, ()):
         index = catalog.relation(each)
         if isinstance(index, Index):
-            relations = relations.set(each, replace(index, bytes=rows * _ENTRY * max(1, len(index.elements))))
+            relations = relations.set(each, replace(index, bytes=rows * ENTRY * max(1, len(index.elements))))
     return replace(catalog, relations=relations)
 
 
@@ -70,7 +51,7 @@ def with_sizes(catalog: Catalog, sizes: Mapping[Name, tuple[int, int | None]]) -
         elif isinstance(found, Table | View):
             known = rows if found.rows is None else found.rows
             if known is None and isinstance(found, Table):
-                known = size // _width(found)
+                known = size // row_width(found)
             relations = relations.set(
                 name, replace(found, rows=known, bytes=size if found.bytes is None else found.bytes)
             )
@@ -86,12 +67,3 @@ def unsized(catalog: Catalog, names: Iterable[Name]) -> frozenset[Name]:
             if isinstance(relation, Table | View | Index) and relation.bytes is None:
                 found.add(each)
     return frozenset(found)
-
-
-def _width(table: Table) -> int:
-    """Bytes of a row: as it is now where that can be told, else by the columns' types."""
-    if table.rows and table.bytes:
-        return max(1, table.bytes // table.rows)
-    return _ROW + sum(
-        _GUESS if column.type is None else _WIDTHS.get(spell(column.type), _GUESS) for column in table.columns
-    )
