@@ -5,9 +5,10 @@ from __future__ import annotations
 from typing import Final, Literal, NamedTuple
 
 from dflint.catalog.identities import printed
-from dflint.model.catalog import Catalog, CompositeType, Table, View
+from dflint.model.catalog import Catalog
 from dflint.model.impact import Evidence, EvidenceKind
 from dflint.model.names import Identity, Name
+from dflint.model.row_types import SEQUENCES_WITHOUT_TYPES, has_row_type
 
 #: What a need means when the referenced object is dropped, in the letters of pg_depend.deptype:
 #:
@@ -82,7 +83,8 @@ class Names:
         """The identity of a type or of the relation whose row type it is; None of one that is not known."""
         found = self._catalog.types.get(name)
         relation = self._catalog.relations.get(name)
-        if found is None and isinstance(relation, Table | View | CompositeType):
+        version = self._catalog.version or SEQUENCES_WITHOUT_TYPES
+        if found is None and relation is not None and has_row_type(relation, version):
             return printed(relation)
         return None if found is None else printed(found)
 
