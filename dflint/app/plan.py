@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain
 from pathlib import Path
 from typing import NamedTuple
 
 from msgspec import Struct
 
+from dflint.analysis.risk.sizes import unsized, with_sizes
 from dflint.app.called import with_called
 from dflint.app.discovery import History, discover, load_sources
 from dflint.app.effects import known_facts
@@ -17,12 +18,15 @@ from dflint.app.request import NEWEST_VERSION
 from dflint.app.snapshot import read_live
 from dflint.app.snapshot_files import open_snapshot
 from dflint.history.fold import Fold
-from dflint.model.catalog import Catalog, Table
+from dflint.model.calibration import STATED, Calibration
+from dflint.model.catalog import Catalog, Index, Table
 from dflint.model.context import Context
 from dflint.model.errors import InputError
 from dflint.model.migration import Runner, Section, Span
+from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.plan import Plan
+from dflint.planning.headroom import with_headroom
 from dflint.planning.judging import judge_again
 from dflint.planning.making import PlanFile, make_plan
 from dflint.planning.plan_file import read_plan, step_lines
@@ -43,6 +47,8 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
         version: major version of the server.
         plugins: import names of plugin modules.
         keep_dropped: as `dflint.planning.making.make_plan` takes it.
+        calibrate: measure how fast the server of the database is, for estimates.
+        free_disk: bytes that are free where the database is; None: nobody knows.
     """
 
     paths: tuple[str, ...]
@@ -52,14 +58,20 @@ class PlanRequest(Struct, frozen=True, kw_only=True):
     version: int | None = None
     plugins: tuple[str, ...] = ()
     keep_dropped: bool = False
+    calibrate: bool = False
+    free_disk: int | None = None
 
 
 async def made(request: PlanRequest) -> Plan:
     """The plan of migration files, or a saved plan, judged again where it was edited.
 
     Raises:
-        InputError, SourceError, ServerError: as `plan_files` and `load_plan`.
+        InputError, SourceError, ServerError: as `plan_files` and `load_plan`; there is not enough disk space for it.
     """
+    return with_headroom(await _made(request), request.free_disk)
+
+
+async def _made(request: PlanRequest) -> Plan:
     if len(request.paths) == 1:
         path = request.paths[0]
         try:
@@ -69,6 +81,7 @@ async def made(request: PlanRequest) -> Plan:
         # No statement begins with a brace, and a trace says what it is.
         if content.lstrip().startswith(b"{") and not is_trace(content):
             return await load_plan(content, path, dsn=request.dsn, snapshot=request.snapshot)
+    calibration = await calibrated(request)
     return await plan_files(
         request.paths,
         dsn=request.dsn,
@@ -77,7 +90,26 @@ async def made(request: PlanRequest) -> Plan:
         version=request.version,
         plugins=request.plugins,
         keep_dropped=request.keep_dropped,
+        calibration=calibration,
     )
+
+
+async def calibrated(request: PlanRequest) -> Calibration:
+    """How fast the server is: measured where that is asked for, else stated.
+
+    Raises:
+        InputError: there is no server.
+        ServerError: it cannot be measured.
+    """
+    if not request.calibrate:
+        return STATED
+    if request.dsn is None:
+        raise InputError("only a server can be measured", remedy="give --db DSN, or leave --calibrate out")
+    from dflint.catalog.speed import measure_speed
+    from dflint.postgres import connect
+
+    async with await connect(request.dsn, autocommit=True) as connection:
+        return await measure_speed(connection)
 
 
 async def plan_files(
@@ -89,6 +121,7 @@ async def plan_files(
     version: int | None = None,
     plugins: Sequence[str] = (),
     keep_dropped: bool = False,
+    calibration: Calibration = STATED,
 ) -> Plan:
     """The plan of migration files of one history, in its order.
 
@@ -100,6 +133,7 @@ async def plan_files(
         version: major version of the server; None: that of the database or snapshot, else the newest known.
         plugins: import names of plugin modules.
         keep_dropped: as `dflint.planning.making.make_plan` takes it.
+        calibration: what work takes on the server.
 
     Raises:
         InputError: a statement cannot be executed as it stands, or the files cannot be planned together.
@@ -113,6 +147,7 @@ async def plan_files(
         called=_called,
         definitions=found.definitions,
         keep_dropped=keep_dropped,
+        calibration=calibration,
     )
 
 
@@ -146,8 +181,10 @@ async def gathered(
     history = history_of(paths, runner, plugins)
     major = version or (catalog.version if catalog is not None else None) or NEWEST_VERSION
     files = [loaded_file(history, name) for name in history.files if name in history.selected]
-    operations = chain.from_iterable(operations_of(file.text.text.decode()) for file in files)
+    operations = list(chain.from_iterable(operations_of(file.text.text.decode()) for file in files))
     definitions = await _definitions(dsn, operations, catalog, major)
+    if dsn is not None and catalog is not None:
+        catalog = await _with_sizes(dsn, operations, catalog)
     return Gathered(files, _fold(history, catalog, major), major, definitions)
 
 
@@ -159,6 +196,7 @@ def plan_sql(
     path: str = "<sql>",
     definitions: Mapping[str, str] | None = None,
     keep_dropped: bool = False,
+    calibration: Calibration = STATED,
 ) -> Plan:
     """The plan of a plain SQL text, split as psql would.
 
@@ -168,6 +206,7 @@ def plan_sql(
         path: how the text is called.
         definitions: as `dflint.planning.undo.undo` takes them.
         keep_dropped: as `dflint.planning.making.make_plan` takes it.
+        calibration: what work takes on the server.
 
     Raises:
         InputError: a statement cannot be executed as it stands.
@@ -176,7 +215,15 @@ def plan_sql(
     source = SourceText(path, text.encode())
     file = PlanFile(path, source, [Section("up", Span(0, len(source.text)))])
     fold = Fold(runner=Runner("psql"), version=version, knowledge=known_facts(), catalog=catalog)
-    return make_plan([file], fold, version=version, called=_called, definitions=definitions, keep_dropped=keep_dropped)
+    return make_plan(
+        [file],
+        fold,
+        version=version,
+        called=_called,
+        definitions=definitions,
+        keep_dropped=keep_dropped,
+        calibration=calibration,
+    )
 
 
 async def load_plan(content: bytes, path: str, *, dsn: str | None = None, snapshot: str | None = None) -> Plan:
@@ -226,6 +273,30 @@ async def _definitions(
         if catalog is not None:
             names |= _referring(catalog, names)
         return await read_definitions(connection, names, version=version)
+
+
+async def _with_sizes(dsn: str, operations: Iterable[Operation], catalog: Catalog) -> Catalog:
+    """The catalog with sizes of what operations name, and of what refers to that, where it does not know them."""
+    from dflint.catalog.activity import read_sizes
+    from dflint.postgres import connect
+
+    names = names_in(operations)
+    found = {name for name in catalog.relations if name.name in _referring(catalog, names)}
+    tables = found | {name for index in found for name in _table_of(catalog, index)}
+    missing = unsized(catalog, tables)
+    if not missing:
+        return catalog
+    async with await connect(dsn, autocommit=True) as connection:
+        return with_sizes(catalog, await read_sizes(connection, missing))
+
+
+def _table_of(catalog: Catalog, name: Name) -> Iterator[Name]:
+    """The table of an index, and those that a table refers to."""
+    relation = catalog.relation(name)
+    if isinstance(relation, Index):
+        yield relation.table
+    elif isinstance(relation, Table):
+        yield from (each.references for each in relation.constraints if each.references is not None)
 
 
 def _referring(catalog: Catalog, names: set[str]) -> set[str]:

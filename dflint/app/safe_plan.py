@@ -9,25 +9,27 @@ from itertools import groupby
 from msgspec import Struct
 from msgspec.structs import replace
 
+from dflint.app.apart import Item
 from dflint.app.called import with_called
 from dflint.app.effects import known_facts
-from dflint.app.plan import PlanRequest, gathered
+from dflint.app.plan import PlanRequest, calibrated, gathered
+from dflint.app.recipe_choice import Choice, choices, is_done
 from dflint.facts.passes import in_passes
 from dflint.history.fold import Fold
 from dflint.history.foresight import foresee
+from dflint.model.calibration import STATED, Calibration
 from dflint.model.catalog import Catalog
 from dflint.model.context import Context
-from dflint.model.errors import InputError
 from dflint.model.migration import Runner, Section, Span, Statement
 from dflint.model.operations.session import Begin, Commit, PsqlCommand, Rollback
 from dflint.model.plan import Plan, PlanTarget, Step, Timeouts, Undo
 from dflint.model.recipe import Recipe, RecipeStep
 from dflint.model.session import Session
+from dflint.planning.headroom import with_headroom
 from dflint.planning.making import Maker, PlanFile, conclude
-from dflint.planning.recipes import HOLES, Kitchen, rendered
+from dflint.planning.recipes import HOLES
 from dflint.planning.statements import parser, statements_of
 from dflint.plugin.manager import Plugins
-from dflint.plugin.manager import load as load_reference
 from dflint.rulebook.recipes import RecipeBook, load_recipes
 from dflint.sql.parse import text_start
 from dflint.sql.source_text import SourceText
@@ -54,12 +56,14 @@ class SafePlan(Struct, frozen=True, kw_only=True):
         replaced: what recipes do, in order.
         kept: statements for which there is no recipe, or no need of one.
         not_followed: statements for which there is one that cannot be followed here, each with the reason.
+        opened: transactions and statements that do not happen in one go any more, each in a sentence or two.
     """
 
     plan: Plan
     replaced: tuple[Replaced, ...]
     kept: tuple[str, ...]
     not_followed: tuple[tuple[str, str], ...] = ()
+    opened: tuple[str, ...] = ()
 
     @property
     def rewritten(self) -> tuple[Replaced, ...]:
@@ -115,7 +119,8 @@ def safe_plan_sql(
 
 
 async def safe_plan_files(request: PlanRequest) -> SafePlan:
-    """The plan of migration files of one history, by recipes; errors as `dflint.app.plan.plan_files`."""
+    """The plan of migration files of one history, by recipes; errors as `dflint.app.plan.made`."""
+    calibration = await calibrated(request)
     found = await gathered(
         request.paths,
         dsn=request.dsn,
@@ -124,7 +129,9 @@ async def safe_plan_files(request: PlanRequest) -> SafePlan:
         version=request.version,
         plugins=request.plugins,
     )
-    return safe_plan(found.files, found.fold, found.version, recipe_book(request.plugins), found.definitions)
+    book = recipe_book(request.plugins)
+    safe = safe_plan(found.files, found.fold, found.version, book, found.definitions, calibration)
+    return replace(safe, plan=with_headroom(safe.plan, request.free_disk))
 
 
 def safe_plan(
@@ -133,6 +140,7 @@ def safe_plan(
     version: int,
     book: RecipeBook,
     definitions: Mapping[str, str] | None = None,
+    calibration: Calibration = STATED,
 ) -> SafePlan:
     """The same of files of one history, after what a fold has replayed.
 
@@ -140,86 +148,74 @@ def safe_plan(
         InputError: a statement cannot be executed as it stands.
     """
     before = fold.catalog
-    assembly = _Assembly(Maker(_fold(before, version), _called, definitions or {}))
+    ahead = _fold(before, version)
+    assembly = _Assembly(Maker(ahead, _called, definitions or {}, calibration=calibration))
     missed: list[tuple[str, str]] = []
+    opened: list[str] = []
     for file in files:
         for items in _transactions(file, fold):
-            chosen = [_chosen(item, book, definitions or {}) for item in items]
-            missed += [(item.sql, why) for item, (_, _, why) in zip(items, chosen, strict=True) if why]
-            if not any(recipe and not recipe.fallback for _, recipe, _ in chosen) and items[0].group:
+            chosen = choices(items, book, definitions or {})
+            if not any(each.helps for each in chosen) and items[0].group:
+                missed += [(each.item.sql, each.why) for each in chosen if each.why]
                 assembly.keep(file.path, [item.sql for item in items], in_transaction=items[0].group > 0)
                 continue
-            for item, (found, recipe, _) in zip(items, chosen, strict=True):
-                if recipe is None:
-                    assembly.keep(file.path, [item.sql], in_transaction=False)
+            opened += _opened(file.path, items, chosen)
+            for each in chosen:
+                if is_done(each.item, ahead.catalog):
+                    assembly.follow(each.item.sql)
+                    continue
+                missed += [(each.item.sql, each.why)] if each.why else []
+                if each.recipe is None:
+                    assembly.keep(file.path, [each.item.sql], in_transaction=False)
                 else:
-                    assembly.replace(file.path, item.sql, recipe, found)
+                    assembly.replace(file.path, each.item.sql, each.recipe, each.steps)
     plan = Plan(source=", ".join(file.path for file in files), target=PlanTarget(version), steps=tuple(assembly.steps))
     return SafePlan(
         plan=conclude(plan, before),
         replaced=tuple(assembly.replaced),
         kept=tuple(assembly.kept),
         not_followed=tuple(missed),
+        opened=tuple(opened),
     )
 
 
-class _Item(Struct, eq=False):
-    """A statement, or one clause of an ALTER TABLE.
+def _opened(path: str, items: Sequence[Item], chosen: Sequence[Choice]) -> Iterator[str]:
+    """What does not happen in one go any more, in sentences."""
+    if items[0].group and len(items) > 1:
+        yield (
+            f"{path}: the transaction of {len(items)} statements is taken apart, because no recipe works inside one. "
+            "What fails half-way stays half done until the plan is resumed or undone."
+        )
+    for statement, listed in groupby(chosen, key=lambda each: each.of):
+        if statement:
+            parts = "; ".join(" ".join(each.item.sql.split()) for each in listed)
+            yield f"{' '.join(statement.split())} is done clause by clause, in the order of the server: {parts}"
 
-    Attributes:
-        group: number of its transaction, 0 outside of one.
-    """
 
-    sql: str
-    contexts: list[Context]
-    group: int
-
-
-def _transactions(file: PlanFile, fold: Fold) -> Iterator[list[_Item]]:
-    """The statements, those of one transaction together."""
+def _transactions(file: PlanFile, fold: Fold) -> Iterator[list[Item]]:
+    """The statements, those of one transaction together, and those between transactions."""
     text = file.text
     parsed = [
         [replace(statement, operations=in_passes(statement.operations)) for statement in statements]
         for statements in parser().parse(text.text, file.sections)
     ]
     items = _items(text, map(_foreseeing, fold.file(text.text, file.sections, parsed)))
-    numbered = ((number, item) for number, item in enumerate(items))
-    for _, together in groupby(numbered, key=lambda pair: (pair[1].group, 0 if pair[1].group else pair[0])):
-        yield [item for _, item in together]
+    for _, together in groupby(items, key=lambda item: item.group):
+        yield list(together)
 
 
-def _items(text: SourceText, contexts: Iterator[Context]) -> Iterator[_Item]:
+def _items(text: SourceText, contexts: Iterator[Context]) -> Iterator[Item]:
     for _, group in groupby(contexts, key=lambda context: id(context.statement)):
         own = list(group)
         if not own[0].statement.operations or isinstance(own[0].operation, Begin | Commit | Rollback | PsqlCommand):
             continue
         sql = _sql(text, own[0].statement)
         number = own[0].transaction.group if own[0].transaction.open else 0
-        yield _Item(sql, own, number)
+        yield Item(sql, own, number)
 
 
 def _sql(text: SourceText, statement: Statement) -> str:
     return text.text[text_start(text.text, statement) : statement.end].decode().rstrip().rstrip(";").rstrip()
-
-
-def _chosen(
-    item: _Item, book: RecipeBook, definitions: Mapping[str, str]
-) -> tuple[tuple[RecipeStep, ...], Recipe | None, str]:
-    """The steps of the first recipe that fits and can be followed; else, or beside a fallback, why none can."""
-    if len({context.operation.clause for context in item.contexts}) > 1:
-        return (), None, ""
-    context = item.contexts[0]
-    why = ""
-    for recipe in book.fitting(context):
-        builder = load_reference(recipe.build) if recipe.build else None
-        try:
-            steps = rendered(recipe, Kitchen(context, item.sql, definitions), book.holds, builder)
-        except InputError as error:
-            why = error.message
-            continue
-        if steps:
-            return steps, recipe, why if recipe.fallback else ""
-    return (), None, why
 
 
 class _Assembly:
@@ -257,6 +253,11 @@ class _Assembly:
                 made = list(self._planned(path, _script(each)))
             ids += [self._add(_decorated(step, each, recipe)) for step in made]
         self.replaced.append(Replaced(statement=statement, recipe=recipe, steps=tuple(ids)))
+
+    def follow(self, statement: str) -> None:
+        """A statement that changes a column which a recipe has changed already: with another that it belongs to."""
+        done = next(each for each in reversed(self.replaced) if "alter_column_type" in each.recipe.applies_to)
+        self.replaced.append(Replaced(statement=statement, recipe=done.recipe, steps=done.steps))
 
     def _planned(self, path: str, script: str) -> tuple[Step, ...]:
         source = SourceText(path, script.encode())

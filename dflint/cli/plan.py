@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -19,6 +20,9 @@ from dflint.plugin.plans import PlanReporter
 
 if TYPE_CHECKING:
     from dflint.app.plan import PlanRequest
+
+_UNITS: Final = {"B": 1, "KB": 1 << 10, "MB": 1 << 20, "GB": 1 << 30, "TB": 1 << 40}
+_SIZE: Final = re.compile(r"\s*(?P<number>\d+(\.\d+)?)\s*(?P<unit>[KMGT]?B)\s*\Z", re.IGNORECASE | re.ASCII)
 
 #: Formats that are no plugins.
 _OWN_FORMATS = ("text", "json")
@@ -42,6 +46,10 @@ _OWN_FORMATS = ("text", "json")
     is_flag=True,
     help="Move tables to the schema dflint_trash instead of dropping them, and copy columns there before.",
 )
+@click.option(
+    "--calibrate", is_flag=True, help="Measure the server's speed for estimates, for some seconds.  [with --db]"
+)
+@click.option("--free-disk", metavar="SIZE", help="Refuse a plan that may need more than that, such as 20GB.")
 @click.option("--safe", is_flag=True, help="Do by recipes what the files would do under long locks.")
 @click.option("--explain", metavar="STEP", help="Say of one step of a safe plan why it is done so.  [with --safe]")
 @click.option("--save", metavar="PLAN", help="Write the plan there, for `dflint exec PLAN`.")
@@ -63,6 +71,8 @@ def plan(
     runner: str | None,
     pg_version: int | None,
     keep_dropped: bool,
+    calibrate: bool,
+    free_disk: str | None,
     safe: bool,
     explain: str | None,
     save: str | None,
@@ -96,6 +106,8 @@ def plan(
         version=pg_version,
         plugins=settings.plugins,
         keep_dropped=keep_dropped,
+        calibrate=calibrate,
+        free_disk=None if free_disk is None else _bytes(free_disk),
     )
     reporter = None if output_format in _OWN_FORMATS else _reporter(output_format, settings.plugins)
     if safe:
@@ -113,6 +125,18 @@ def plan(
 
         terminal.write(render(found), output_file)
     return exit_codes.FINE
+
+
+def _bytes(given: str) -> int:
+    """A size as PostgreSQL's settings write it: its units are powers of 1024.
+
+    Raises:
+        InputError: it is none.
+    """
+    found = _SIZE.match(given)
+    if found is None:
+        raise InputError(f"{given!r} is no size", remedy="such as 800MB, 20GB or 1.5TB")
+    return round(float(found["number"]) * _UNITS[found["unit"].upper()])
 
 
 def _reporter(name: str, plugins: tuple[str, ...]) -> PlanReporter:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from dflint.model.plan import LockClass, Plan, Step
+from dflint.model.plan import Estimate, LockClass, Plan, Step
+from dflint.planning.work import amount
 
 _STOPS: dict[LockClass, str] = {
     "none": "stops nobody",
@@ -56,11 +57,18 @@ def _step(step: Step) -> Iterator[str]:
         [f"{_limit(step.timeouts.lock_ms)} for its locks, {_limit(step.timeouts.statement_ms)} for a statement"],
     )
     if step.estimate is not None:
-        yield from _labelled("takes", [f"{step.estimate.low_s:g} to {step.estimate.high_s:g} s: {step.estimate.basis}"])
+        yield from _labelled("takes", _estimated(step.estimate))
     yield from _labelled("before", (check.name for check in step.pre))
     yield from _labelled("after", (check.name for check in step.post))
     yield from _labelled("undo", _undo(step))
     yield from _labelled("note", step.notes)
+
+
+def _estimated(estimate: Estimate) -> Iterator[str]:
+    yield f"{estimate.low_s:g} to {estimate.high_s:g} s, by estimate: {estimate.basis}"
+    for size, what in ((estimate.wal_bytes, "of log"), (estimate.disk_bytes, "of disk space at its peak")):
+        if size is not None and size[1]:
+            yield f"{amount(size[0])} to {amount(size[1])} {what}, by estimate"
 
 
 def _undo(step: Step) -> Iterable[str]:

@@ -22,6 +22,8 @@ def render_safe(found: SafePlan) -> str:
         lines.append("")
     for statement, reason in found.not_followed:
         lines += [*_wrapped(" ".join(statement.split()), ""), *_wrapped(f"as it stands: {reason}", "  "), ""]
+    for sentence in found.opened:
+        lines += [*_wrapped(sentence, ""), ""]
     if not found.replaced and not found.not_followed:
         lines += ["No statement needs a recipe, or there is none for it.", ""]
     return "\n".join(lines) + render(found.plan)

@@ -1,4 +1,4 @@
-"""One UPDATE in many short transactions, along a key: it can be stopped at any moment and goes on where it was.
+"""One UPDATE or DELETE in many short transactions, along a key: stopped at any moment, it goes on where it was.
 
 The cursor moves in the transaction that changes the rows, so that each row is changed exactly once, whatever is killed
 when. Rows inserted meanwhile are not promised to be met: a trigger or a default has to cover them.
@@ -72,7 +72,7 @@ async def run_backfill(
     shard: int = 0,
     pace: Pace | None = None,
 ) -> None:
-    """Change all rows that the step's UPDATE is for, from wherever an earlier execution stopped.
+    """Change all rows that the step's statement is for, from wherever an earlier execution stopped.
 
     Args:
         lock: held; its connection is the executing session.
@@ -215,7 +215,7 @@ class _Backfill:
         statement, parameters = self._ranges.end_of_batch(after, high, self._size)
         end = await fetch_key(connection, self._target, statement, parameters) or high
         told.append(_Batch(after, end))
-        statement, parameters = self._ranges.update(after, end)
+        statement, parameters = self._ranges.change(after, end)
         changed = (await connection.execute(statement, parameters, prepare=False)).rowcount
         await be_oneself(connection, self._step.settings)
         await work.ledger.advance_cursor(

@@ -1,4 +1,4 @@
-"""Cutting one UPDATE into ranges of a unique key."""
+"""Cutting one UPDATE or DELETE into ranges of a unique key."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from psycopg.sql import SQL, Composable, Composed, Identifier
 
 from dflint.guard.errors import GuardRefused
 from dflint.model import names
-from dflint.model.operations.data import Update
+from dflint.model.operations.data import Delete, Update
 from dflint.model.plan import Step
 from dflint.planning.statements import operations_of
 from dflint.sql.libpg_query import COMMENT_TOKENS, LibPgQuery, load_library
@@ -148,7 +148,8 @@ def _advice(keys: Sequence[Key]) -> str:
     if keys:
         return "take one that it has: " + ", ".join(f"({', '.join(key)})" for key in keys)
     return (
-        "make one: CREATE UNIQUE INDEX CONCURRENTLY on columns that are NOT NULL; or run the UPDATE as one transaction"
+        "make one: CREATE UNIQUE INDEX CONCURRENTLY on columns that are NOT NULL; or run the statement as one "
+        "transaction"
     )
 
 
@@ -156,7 +157,7 @@ class Ranges:
     """The statements of a backfill."""
 
     def __init__(self, step: Step, target: Target) -> None:
-        """Cut the step's UPDATE.
+        """Cut the step's statement.
 
         Raises:
             GuardRefused: batches of it would not do what the whole would.
@@ -167,28 +168,26 @@ class Ranges:
     def highest(self) -> Composed:
         """The highest key of all; no row for an empty table."""
         return SQL("SELECT {} FROM {} ORDER BY {} LIMIT 1").format(
-            self._texts(), self._target.name, self._order(descending=True)
+            self._texts(), self._table(), self._order(descending=True)
         )
 
     def end_of_batch(self, after: Key | None, high: Key, size: int) -> tuple[Composed, list[str]]:
         """The key of the last of so many rows; no row where fewer are left."""
         where, parameters = self._between(after, high, alias=None)
         statement = SQL("SELECT {} FROM {} WHERE {} ORDER BY {} OFFSET {} LIMIT 1").format(
-            self._texts(), self._target.name, where, self._order(descending=False), SQL(str(size - 1))
+            self._texts(), self._table(), where, self._order(descending=False), SQL(str(size - 1))
         )
         return statement, parameters
 
-    def update(self, after: Key | None, end: Key) -> tuple[Composed, list[str]]:
-        """The step's UPDATE for the rows after one key, up to another."""
+    def change(self, after: Key | None, end: Key) -> tuple[Composed, list[str]]:
+        """The step's statement for the rows after one key, up to another."""
         where, parameters = self._between(after, end, alias=self._alias)
         # The text is the step's own, in which a per cent sign is nothing but one.
         statement = SQL("{} WHERE {}{}").format(_verbatim(self._head), where, _verbatim(self._condition))
         return statement, parameters
 
     def _between(self, after: Key | None, end: Key, alias: str | None) -> tuple[Composed, list[str]]:
-        columns = self._row(
-            [Identifier(*((alias, column.name) if alias else (column.name,))) for column in self._columns]
-        )
+        columns = self._row([_name(*((alias, column.name) if alias else (column.name,))) for column in self._columns])
         values = self._row([SQL("%s::{}").format(SQL(column.type)) for column in self._columns])
         upper = SQL("{} <= {}").format(columns, values)
         if after is None:
@@ -205,12 +204,15 @@ class Ranges:
         listed = SQL(", ").join(parts)
         return SQL("({})").format(listed) if len(parts) > 1 else Composed([listed])
 
+    def _table(self) -> SQL:
+        return _name(self._target.schema, self._target.table)
+
     def _texts(self) -> Composed:
-        return SQL(", ").join(SQL("{}::text").format(Identifier(column.name)) for column in self._columns)
+        return SQL(", ").join(SQL("{}::text").format(_name(column.name)) for column in self._columns)
 
     def _order(self, *, descending: bool) -> Composed:
         direction = SQL(" DESC") if descending else SQL("")
-        return SQL(", ").join(Identifier(self._target.table, column.name) + direction for column in self._columns)
+        return SQL(", ").join(_name(self._target.table, column.name) + direction for column in self._columns)
 
 
 async def fetch_key(
@@ -221,7 +223,7 @@ async def fetch_key(
     if not target.ambiguous:
         row = await (await cursor.execute(statement, parameters, prepare=False)).fetchone()
         return None if row is None else tuple(row)
-    # In a transaction of its own or a savepoint: the UPDATE is to see the settings as they were.
+    # In a transaction of its own or a savepoint: the statement is to see the settings as they were.
     async with connection.transaction():
         names_, values = list(_UNAMBIGUOUS), list(_UNAMBIGUOUS.values())
         await cursor.execute(
@@ -241,8 +243,14 @@ async def _set(cursor: psycopg.AsyncCursor[Any], settings: Sequence[str], values
     )
 
 
+def _name(*parts: str) -> SQL:
+    """A name, in a statement that has parameters."""
+    return _verbatim(Identifier(*parts).as_bytes(None))
+
+
 def _verbatim(text: bytes) -> SQL:
-    return SQL(text.decode().replace("%", "%%").replace("{", "{{").replace("}", "}}"))
+    # A part of a template is no template itself: braces stay what they are.
+    return SQL(text.decode().replace("%", "%%"))
 
 
 @cache
@@ -251,21 +259,21 @@ def _library() -> LibPgQuery:
 
 
 def _cut(step: Step, target: Target) -> tuple[bytes, bytes, str]:
-    """The UPDATE up to its WHERE; its condition as ``AND (…)``; the name by which it calls the table.
+    """The statement up to its WHERE; its condition as ``AND (…)``; the name by which it calls the table.
 
     Raises:
-        GuardRefused: it is no UPDATE of that table that can be cut.
+        GuardRefused: it is no UPDATE or DELETE of that table that can be cut.
     """
     text = step.sql.encode()
     operations = operations_of(step.sql)
-    update = operations[0] if len(operations) == 1 else None
-    if not isinstance(update, Update):
-        raise _refused(step, "it is not one UPDATE", "make it one, or a step of another kind")
-    if update.target.name != target.table or (update.target.schema or target.schema) != target.schema:
-        raise _refused(step, f"it updates {update.target}, not {target.schema}.{target.table}", "correct the plan")
-    if update.current_of:
+    change = operations[0] if len(operations) == 1 else None
+    if not isinstance(change, Update | Delete):
+        raise _refused(step, "it is not one UPDATE or DELETE", "make it one, or a step of another kind")
+    if change.target.name != target.table or (change.target.schema or target.schema) != target.schema:
+        raise _refused(step, f"it changes {change.target}, not {target.schema}.{target.table}", "correct the plan")
+    if change.current_of:
         raise _refused(step, "WHERE CURRENT OF belongs to a cursor", "write a condition")
-    moved = sorted({column.name for column in target.columns} & set(update.assigned))
+    moved = sorted({column.name for column in target.columns} & set(getattr(change, "assigned", ())))
     if moved:
         raise _refused(
             step,
@@ -281,7 +289,7 @@ def _cut(step: Step, target: Target) -> tuple[bytes, bytes, str]:
         )
     end = max(stop for _, stop, word in words if word != b";")
     where = next(((start, stop) for start, stop, word in words if word == b"where"), None)
-    alias = update.alias or target.table
+    alias = change.alias or target.table
     if where is None:
         return text[:end], b"", alias
     # A comment may end the condition: the bracket goes on a line of its own.

@@ -13,6 +13,7 @@ from dflint.guard.concerns import Concern
 from dflint.model import names
 from dflint.model.locks import MODES, blocks_writes, stronger
 from dflint.model.names import Name
+from dflint.model.operations.data import Delete
 from dflint.model.operations.indexes import CreateIndex
 from dflint.model.operations.session import SetVariable
 from dflint.model.operations.tables import AlterTableOperation
@@ -154,7 +155,7 @@ async def privilege_concerns(connection: AsyncConnection[Any], plan: Plan, table
             # Another role acts.
             continue
         if step.backfill is not None:
-            found += await _may_update(connection, step)
+            found += await _may_change(connection, step)
         elif step.kind in {"tx", "nontx"}:
             foreign = _altered(step, [table for table in tables if not table.owned])
             found += [
@@ -188,22 +189,26 @@ def _altered(step: Step, tables: Sequence[Touched]) -> list[str]:
     ]
 
 
-async def _may_update(connection: AsyncConnection[Any], step: Step) -> list[Concern]:
+async def _may_change(connection: AsyncConnection[Any], step: Step) -> list[Concern]:
     assert step.backfill is not None
     schema, table = names.Identity.parse(step.backfill.table).parts
+    deletes = any(isinstance(operation, Delete) for operation in operations_of(step.sql))
+    verb = "delete" if deletes else "update"
     cursor = connection.cursor(row_factory=tuple_row)
     await cursor.execute(
         b"""SELECT pg_catalog.has_table_privilege(c.oid, 'SELECT')
-                   AND pg_catalog.has_any_column_privilege(c.oid, 'UPDATE'),
+                   AND CASE WHEN %(deletes)s THEN pg_catalog.has_table_privilege(c.oid, 'DELETE')
+                            ELSE pg_catalog.has_any_column_privilege(c.oid, 'UPDATE') END,
                    pg_catalog.pg_has_role(c.relowner, 'USAGE'),
                    c.relreplident = 'n' OR c.relreplident = 'd' AND NOT EXISTS (
                        SELECT FROM pg_catalog.pg_index i WHERE i.indrelid = c.oid AND i.indisprimary),
                    EXISTS (SELECT FROM pg_catalog.pg_publication_tables p JOIN pg_catalog.pg_publication u
                                ON u.pubname = p.pubname
-                            WHERE p.schemaname = n.nspname AND p.tablename = c.relname AND u.pubupdate)
+                            WHERE p.schemaname = n.nspname AND p.tablename = c.relname
+                              AND CASE WHEN %(deletes)s THEN u.pubdelete ELSE u.pubupdate END)
               FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-             WHERE n.nspname = %s AND c.relname = %s""",
-        [schema, table],
+             WHERE n.nspname = %(schema)s AND c.relname = %(table)s""",
+        {"schema": schema, "table": table, "deletes": deletes},
     )
     row = await cursor.fetchone()
     if row is None:
@@ -215,8 +220,8 @@ async def _may_update(connection: AsyncConnection[Any], step: Step) -> list[Conc
             Concern(
                 kind="privileges",
                 severity="refuse",
-                message=f"this role may not read and update {schema}.{table}, which step {step.id} does",
-                remedy=f"GRANT SELECT, UPDATE ON {schema}.{table} to this role",
+                message=f"this role may not read and {verb} {schema}.{table}, which step {step.id} does",
+                remedy=f"GRANT SELECT, {verb.upper()} ON {schema}.{table} to this role",
             )
         )
     if not owned:
@@ -234,7 +239,7 @@ async def _may_update(connection: AsyncConnection[Any], step: Step) -> list[Conc
             Concern(
                 kind="replica_identity",
                 severity="refuse",
-                message=f"{schema}.{table} is published with its updates and has no replica identity: step {step.id} "
+                message=f"{schema}.{table} is published with its {verb}s and has no replica identity: step {step.id} "
                 "would fail",
                 remedy=f"ALTER TABLE {schema}.{table} REPLICA IDENTITY USING INDEX …",
             )

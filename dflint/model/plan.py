@@ -7,8 +7,8 @@ from typing import Literal
 from msgspec import Struct
 
 #: ``tx``: one or more statements in one transaction; ``nontx``: one statement that PostgreSQL refuses in a transaction;
-#: ``backfill``: one UPDATE, run in batches along a key; ``check``: a query that must say true; ``manual``: something
-#: that a person has to do.
+#: ``backfill``: one UPDATE or DELETE, run in batches along a key; ``check``: a query that must say true; ``manual``:
+#: something that a person has to do.
 StepKind = Literal["tx", "nontx", "backfill", "check", "manual"]
 
 #: Whom the step's strongest lock stops: nobody; other schema changes and VACUUM; writers; readers and writers.
@@ -24,11 +24,18 @@ class Timeouts(Struct, frozen=True):
 
 
 class Estimate(Struct, frozen=True):
-    """How long the step holds its locks, in seconds, and on what that rests, in words."""
+    """How long the step holds its locks, in seconds, and on what that rests, in words.
+
+    Attributes:
+        wal_bytes: from and to how much it writes to the log.
+        disk_bytes: from and to how much space it needs beside what is taken before, at its peak, without the log.
+    """
 
     low_s: float
     high_s: float
     basis: str
+    wal_bytes: tuple[int, int] | None = None
+    disk_bytes: tuple[int, int] | None = None
 
 
 class Check(Struct, frozen=True):
@@ -49,7 +56,7 @@ class Undo(Struct, frozen=True, omit_defaults=True):
 
 
 class Backfill(Struct, frozen=True):
-    """How the UPDATE of a step is cut into batches.
+    """How the UPDATE or DELETE of a step is cut into batches.
 
     Attributes:
         table: printed identity.

@@ -63,6 +63,8 @@ class Recipe(Struct, frozen=True, kw_only=True):
         id: in kebab-case, the file's name.
         title: one line, no full stop.
         applies_to: kinds of operations.
+        after: the kind of an operation that comes before, drops what this one adds otherwise, and is replaced with it:
+            ``drop_constraint`` or ``drop_index``; "" for a recipe that replaces one operation alone.
         since, until: majors of the server.
         when: conditions, in the vocabulary of rules.
         trade_offs: what it costs beside the naive statement, one sentence each.
@@ -78,6 +80,7 @@ class Recipe(Struct, frozen=True, kw_only=True):
     title: str
     applies_to: tuple[str, ...]
     consequences: Consequences
+    after: str = ""
     since: int | None = None
     until: int | None = None
     when: dict[str, Any] = {}

@@ -1,7 +1,7 @@
-"""``-- dflint: backfill key=id batch=1000`` before an UPDATE: run it in batches along a key.
+"""``-- dflint: backfill key=id batch=1000`` before an UPDATE or DELETE: run it in batches along a key.
 
-Nothing is cut into batches that does not ask for it: an UPDATE in pieces is seen half done, and is not taken back when
-a later piece fails.
+Nothing is cut into batches that does not ask for it: what is done in pieces is seen half done, and is not
+taken back when a later piece fails.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Final
 from dflint.model.catalog import UNKNOWN, Catalog, Table
 from dflint.model.context import Context
 from dflint.model.names import Identity, Name
-from dflint.model.operations.data import Update
+from dflint.model.operations.data import Delete, Update
 from dflint.model.plan import Backfill
 from dflint.planning.refusals import Problem
 
@@ -31,7 +31,7 @@ def wanted(leading: bytes) -> str | None:
 
 
 def backfill(words: str, contexts: Sequence[Context]) -> Backfill | Problem:
-    """How the UPDATE is cut into batches, or why it cannot be.
+    """How the statement is cut into batches, or why it cannot be.
 
     Args:
         words: those of the comment.
@@ -48,8 +48,10 @@ def backfill(words: str, contexts: Sequence[Context]) -> Backfill | Problem:
         return Problem(f"{batch!r} is no number of rows", _USAGE)
     first = contexts[0]
     operation = first.operation
-    if not isinstance(operation, Update) or operation.inside:
-        return Problem("only an UPDATE can be a backfill", "take the comment out, or write one UPDATE after it")
+    if not isinstance(operation, Update | Delete) or operation.inside:
+        return Problem(
+            "only an UPDATE or DELETE can be a backfill", "take the comment out, or write one of them after it"
+        )
     if first.transaction.open:
         return Problem(
             f"a backfill commits batch by batch, and this runs in a transaction: {first.transaction.reason}",
@@ -58,7 +60,9 @@ def backfill(words: str, contexts: Sequence[Context]) -> Backfill | Problem:
     return _of_table(first, operation, options, int(batch))
 
 
-def _of_table(context: Context, operation: Update, options: Mapping[str, str], batch: int) -> Backfill | Problem:
+def _of_table(
+    context: Context, operation: Update | Delete, options: Mapping[str, str], batch: int
+) -> Backfill | Problem:
     name = context.resolve(operation.target)
     table = context.catalog.table(name)
     key = tuple(options["key"].split(",")) if "key" in options else None
@@ -80,7 +84,7 @@ def _of_table(context: Context, operation: Update, options: Mapping[str, str], b
             )
     if key is None:
         return Problem(f"there is no table {name}", "correct the name")
-    changed = sorted(set(key) & set(operation.assigned))
+    changed = sorted(set(key) & set(getattr(operation, "assigned", ())))
     if changed:
         return Problem(f"it changes {changed[0]}, along which it goes", "take another key")
     identity = str(Identity("table", (name.schema or "public", name.name)))
@@ -104,8 +108,11 @@ def _keys(table: Table, catalog: Catalog) -> list[tuple[str, ...]]:
         for constraint in table.constraints
         if constraint.kind == kind and not constraint.deferrable and not constraint.without_overlaps
     ]
+    deferrable = {constraint.name for constraint in table.constraints if constraint.deferrable}
     for name in catalog.indexes_of.get(table.name, ()):
         index = catalog.relations.get(name)
+        if getattr(index, "constraint", None) in deferrable:
+            continue
         columns = [element.column for element in getattr(index, "elements", ())]
         unique = getattr(index, "unique", False) and getattr(index, "where", None) is None
         if unique and getattr(index, "valid", False) and None not in columns:

@@ -13,7 +13,7 @@ from typing import Any
 
 import msgspec
 
-from dflint.model.plan import Plan, PlanTarget, Step
+from dflint.model.plan import Estimate, Plan, PlanTarget, Step
 from dflint.planning.statements import parser
 from dflint.sql.libpg_query import COMMENT_TOKENS, GrammarError, LibPgQuery
 from dflint.sql.split import split
@@ -58,7 +58,7 @@ def fixed_hash(step: Step, target: PlanTarget) -> str:
     for editable in ("sql", "timeouts", "backfill"):
         del said[editable]
     # As they are when they were read from a file.
-    estimate = None if step.estimate is None else [float(step.estimate.low_s), float(step.estimate.high_s)]
+    estimate = None if step.estimate is None else _figures(step.estimate)
     return _digest(
         [
             msgspec.to_builtins(target),
@@ -68,6 +68,11 @@ def fixed_hash(step: Step, target: PlanTarget) -> str:
             undo,
         ]
     )
+
+
+def _figures(estimate: Estimate) -> list[float]:
+    sizes = (*(estimate.wal_bytes or ()), *(estimate.disk_bytes or ()))
+    return [float(each) for each in (estimate.low_s, estimate.high_s, *sizes)]
 
 
 def _executed(step: Step) -> list[Any]:

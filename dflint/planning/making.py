@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import cache, partial
 from itertools import groupby
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -14,22 +14,15 @@ from dflint.facts.passes import in_passes
 from dflint.facts.statement import statement_effects
 from dflint.history.fold import Fold
 from dflint.history.foresight import foresee
+from dflint.model.calibration import STATED, Calibration
 from dflint.model.catalog import UNKNOWN, Catalog
 from dflint.model.context import Context
 from dflint.model.effect import SqlSpan, StatementEffects
 from dflint.model.locks import stronger
 from dflint.model.migration import Section, Statement
 from dflint.model.names import Identity, Name
-from dflint.model.operations.base import Operation
 from dflint.model.operations.objects import (
     DropObject,
-    GrantRole,
-    OwnedObjects,
-    RenameColumn,
-    RenameConstraint,
-    RenameEnumValue,
-    RenameObject,
-    SetObjectSchema,
 )
 from dflint.model.operations.session import (
     Begin,
@@ -39,7 +32,7 @@ from dflint.model.operations.session import (
     Rollback,
     SetVariable,
 )
-from dflint.model.operations.tables import AddConstraintOperation, AlterColumnType, ValidateConstraint
+from dflint.model.operations.tables import AddConstraintOperation, ValidateConstraint
 from dflint.model.plan import Backfill, Plan, PlanTarget, Step, StepKind
 from dflint.model.session import Session
 from dflint.planning.backfills import backfill, wanted
@@ -48,10 +41,12 @@ from dflint.planning.fingerprint import fingerprint_of
 from dflint.planning.hashes import plan_hash
 from dflint.planning.keeping import Kept, keep
 from dflint.planning.locking import lock_class, timeouts_for
+from dflint.planning.own_relations import MADE_UNDER_THEIR_NAME, no_longer, relations_of_its_own
 from dflint.planning.refusals import Problem, problem, template_directive
 from dflint.planning.settings import Settings, with_timeouts
 from dflint.planning.statements import parser, refused_in_transaction
 from dflint.planning.undo import Undone, undo_of
+from dflint.planning.work import Work, work_of
 from dflint.sql.mask import first_directive
 from dflint.sql.parse import text_start
 from dflint.sql.source_text import SourceText
@@ -85,6 +80,7 @@ def make_plan(
     definitions: Mapping[str, str] | None = None,
     session: Session | None = None,
     keep_dropped: bool = False,
+    calibration: Calibration = STATED,
 ) -> Plan:
     """The plan that executes migration files in order, as their runner would.
 
@@ -98,12 +94,13 @@ def make_plan(
         definitions: how the server prints what may have to be made again: see `dflint.planning.undo.undo`.
         session: settings in force before; None: none is known.
         keep_dropped: tables are moved away and not dropped, and columns copied: see `dflint.planning.keeping`.
+        calibration: what work takes on the server.
 
     Raises:
         InputError: a statement cannot be executed as it stands, with its line.
     """
     before = fold.catalog
-    maker = Maker(fold, called, definitions or {}, keep_dropped=keep_dropped)
+    maker = Maker(fold, called, definitions or {}, keep_dropped=keep_dropped, calibration=calibration)
     for file in files:
         maker.add(file, session)
     plan = Plan(source=", ".join(file.path for file in files), target=PlanTarget(version), steps=maker.steps())
@@ -131,6 +128,7 @@ class _Part(Struct, frozen=True):
     sql: str
     group: int
     effects: StatementEffects
+    work: Work | None
     undone: Undone
     session: Session
     catalog: Catalog
@@ -145,8 +143,15 @@ class Maker:
     """Goes through files, and collects what is executed."""
 
     def __init__(
-        self, fold: Fold, called: Called, definitions: Mapping[str, str], *, keep_dropped: bool = False
+        self,
+        fold: Fold,
+        called: Called,
+        definitions: Mapping[str, str],
+        *,
+        keep_dropped: bool = False,
+        calibration: Calibration = STATED,
     ) -> None:
+        self._calibration = calibration
         self._keep_dropped = keep_dropped
         self._fold = fold
         self._called = called
@@ -218,6 +223,7 @@ class Maker:
                 sql=sql,
                 group=first.transaction.group if first.transaction.open else 0,
                 effects=effects,
+                work=work_of(effects, found),
                 undone=undone,
                 session=first.session,
                 catalog=first.catalog,
@@ -225,7 +231,7 @@ class Maker:
                 alone=alone,
                 backfill=cut,
                 notes=notes,
-                about=frozenset(_about(own)),
+                about=frozenset(relations_of_its_own(own)),
             )
         )
         self._forget(own)
@@ -242,13 +248,13 @@ class Maker:
     def _forget(self, contexts: Sequence[Context]) -> None:
         """What the statement makes worthless: what the server printed before, and the inverse of what is gone again."""
         for context in contexts:
-            old = _no_longer(context.operation)
+            old = no_longer(context.operation)
             if old is not None:
                 self._definitions = {
                     key: text for key, text in self._definitions.items() if old not in key and old not in text
                 }
             operation = context.operation
-            if isinstance(operation, DropObject) and operation.object_kind in _MADE_UNDER_THEIR_NAME:
+            if isinstance(operation, DropObject) and operation.object_kind in MADE_UNDER_THEIR_NAME:
                 assert operation.target is not None
                 name = context.resolve(operation.target)
                 if name in context.created and name not in self._before_transaction(context):
@@ -299,7 +305,7 @@ class Maker:
             locks=locks,
             lock_class=stops,
             timeouts=with_timeouts(timeouts_for(kind, stops), first.session),
-            estimate=estimate([part.effects for part in parts], first.catalog),
+            estimate=estimate([part.work for part in parts], self._calibration),
             undo=Undone.joined([part.undone for part in parts]).undo(),
             backfill=first.backfill,
             settings=self._settings.carried(first.session),
@@ -336,43 +342,6 @@ def _notes(effects: StatementEffects) -> tuple[str, ...]:
     if effects.leftover_on_timeout:
         found.append(f"stopped half-way it leaves {effects.leftover_on_timeout}")
     return tuple(found)
-
-
-_MADE_UNDER_THEIR_NAME: Final = frozenset({"table", "foreign_table", "view", "materialized_view", "sequence"})
-
-
-def _about(contexts: Sequence[Context]) -> set[Name]:
-    """The relations of the plan's own that a statement is about, under all their names; none if it is about others."""
-    found: set[Name] = set()
-    for context in contexts:
-        operation = context.operation
-        target = getattr(operation, "on", None) or operation.target
-        if target is None:
-            return set()
-        name = context.resolve(target)
-        own = name in context.created or context.catalog.relations.get(name) is None
-        if not own or isinstance(operation, (GrantRole, OwnedObjects)):
-            return set()
-        found.add(name)
-        if isinstance(operation, RenameObject):
-            found.add(Name(name.schema, operation.new_name))
-        elif isinstance(operation, SetObjectSchema):
-            found.add(Name(operation.schema, name.name))
-    return found
-
-
-def _no_longer(operation: Operation) -> str | None:
-    """A name that is another one, or means another thing, after the operation."""
-    match operation:
-        case RenameObject() | SetObjectSchema():
-            return operation.target.name
-        case RenameColumn() | AlterColumnType():
-            return operation.column
-        case RenameConstraint():
-            return operation.name
-        case RenameEnumValue():
-            return operation.value
-    return None
 
 
 def _only_settings(contexts: Sequence[Context]) -> bool:

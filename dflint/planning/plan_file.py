@@ -41,6 +41,8 @@ class _FiledEstimate(Struct, forbid_unknown_fields=True):
     low_s: float
     high_s: float
     basis: str
+    wal_bytes: tuple[int, int] | None = None
+    disk_bytes: tuple[int, int] | None = None
 
 
 class _FiledCheck(Struct, forbid_unknown_fields=True):
@@ -220,7 +222,7 @@ def _step(filed: _FiledStep) -> Step:
         locks=filed.locks,
         lock_class=filed.lock_class,
         timeouts=Timeouts(filed.timeouts.lock_ms, filed.timeouts.statement_ms),
-        estimate=None if estimate is None else Estimate(estimate.low_s, estimate.high_s, estimate.basis),
+        estimate=None if estimate is None else Estimate(**msgspec.structs.asdict(estimate)),
         pre=tuple(Check(check.name, check.sql) for check in filed.pre),
         post=tuple(Check(check.name, check.sql) for check in filed.post),
         undo=Undo(None if filed.undo.irreversible is not None else filed.undo.sql or (), filed.undo.irreversible),

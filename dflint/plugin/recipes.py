@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from dflint.model.catalog import Index
 from dflint.model.context import Context
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.recipe import RecipeStep
+from dflint.model.schema import Constraint
 
 
 class Ingredients(Protocol):
@@ -17,10 +19,13 @@ class Ingredients(Protocol):
     Attributes:
         context: just before the operation.
         version: major version of the server.
+        dropped: the constraint or index that the migration drops for the one that the operation adds (see
+            `Recipe.after`); None for any other operation.
     """
 
     context: Context
     version: int
+    dropped: Constraint | Index | None
 
     @property
     def operation(self) -> Operation:
@@ -37,10 +42,11 @@ class Ingredients(Protocol):
             InputError: the operation has nothing for a hole.
         """
 
-    def new_name(self, what: str, column: str | None = None) -> str:
-        """A name, not quoted, that nothing in the target's schema has; the same for the same words.
+    def new_name(self, what: str, column: str | None = None, table: Name | None = None) -> str:
+        """A name, not quoted, that nothing in the table's schema has; the same for the same words.
 
-        It is made of the table's name, the column's (the operation's own where None is given), and ``what``.
+        It is made of the table's name (the target's where None is given), the column's (the operation's own), and
+        ``what``.
         """
 
     def definition(self, identity: str) -> str | None:

@@ -38,8 +38,10 @@ _FORMAT = """A recipe is a YAML file in a directory of rules that the configurat
 `when` are written as in [rules](rule-format.md). Each step has `sql` with holes, `why`, and, where needed, `since`,
 `until`, `when`, `kind` (`run`, `backfill` with `batch`, `check`, `manual`), `undo`, `irreversible`, `release`, `pre`
 and `post`. In place of `steps`, `build` names a Python function that a plugin offers by the hook `dflint_recipes`; see
-`dflint.plugin.recipes`. Names and literals in holes are quoted already; every statement that comes out is parsed before
-it is shown. `{new:word}` is a name that nothing has yet, made of the table's name, the column's and the word."""
+`dflint.plugin.recipes`. `after: drop_constraint` is for a recipe that replaces a constraint by another: it takes the
+place of the DROP CONSTRAINT as well as of the ADD; `after: drop_index` is the same for indexes. Names and literals in
+holes are quoted already; every statement that comes out is parsed before it is shown. `{new:word}` is a name that
+nothing has yet, made of the table's name, the column's and the word."""
 
 
 def _table(recipes: Iterable[Recipe]) -> str:

@@ -28,6 +28,7 @@ RECIPE_FIELDS: Final[Mapping[str, Field]] = {
     "recipe": Field(text, required=True),
     "title": Field(text, required=True),
     "applies_to": Field(some_texts, required=True),
+    "after": Field(one_of("drop_constraint", "drop_index")),
     "since": Field(integer),
     "until": Field(integer),
     "when": Field(mapping),
@@ -87,13 +88,19 @@ class RecipeBook:
         self.examples = examples
         self._conditions = vocabulary()
 
-    def fitting(self, context: Context) -> list[Recipe]:
-        """The recipes for an operation as it stands there, fallbacks last; what cannot be told fits."""
+    def fitting(self, context: Context, *, after: str = "") -> list[Recipe]:
+        """The recipes for an operation as it stands there, fallbacks last; what cannot be told fits.
+
+        Args:
+            context: just before the operation.
+            after: the kind of the one that is to be replaced with it; "" for none.
+        """
         kind, version = context.operation.kind, context.version
         found = [
             recipe
             for recipe in self.recipes.values()
             if kind in recipe.applies_to
+            and recipe.after == after
             and (recipe.since or 0) <= version <= (recipe.until or 1000)
             and (not recipe.when or self.holds(recipe.when, context))
         ]
@@ -168,6 +175,7 @@ class _Reading:
             title=good["title"].strip(),
             applies_to=kinds,
             consequences=Consequences(**{name: words.strip() for name, words in consequences.items()}),
+            after=good.get("after", ""),
             since=good.get("since"),
             until=good.get("until"),
             when=good.get("when", {}),

@@ -6,6 +6,7 @@ expression, the text here is all of it. Loading what prints trees costs a fifth 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, Final
 
 from msgspec import Struct
@@ -70,6 +71,25 @@ def clauses_of(sql: str, clause: int = -1) -> Clauses:
     if kind == "delete_stmt":
         return Clauses(where=_expression(statement.delete_stmt.where_clause))
     return Clauses()
+
+
+def with_clauses(sql: str, numbers: Sequence[int]) -> str:
+    """An ALTER TABLE with some of its clauses.
+
+    Args:
+        sql: the statement.
+        numbers: of the clauses, as operations have them, in the order in which they are to be written.
+    """
+    import postgast
+
+    parsed = postgast.parse(sql)
+    statement = parsed.stmts[0].stmt.alter_table_stmt
+    kept = [statement.cmds[number] for number in numbers]
+    copied = postgast.parse(sql)
+    alter = copied.stmts[0].stmt.alter_table_stmt
+    del alter.cmds[:]
+    alter.cmds.extend(kept)
+    return _text(copied)
 
 
 def _of_command(command: Any) -> Clauses:

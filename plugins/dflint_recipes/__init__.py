@@ -18,24 +18,40 @@ _BUILDERS: Mapping[str, Mapping[str, str]] = {
         "drop-index-concurrently": "drop_index_concurrently",
         "refresh-concurrently": "refresh_concurrently",
         "reindex-concurrently": "reindex_concurrently",
+        "replace-index": "replace_index",
     },
     "partitions": {
         "attach-partition": "attach_partition",
         "detach-partition": "detach_partition",
+    },
+    "partitioned_keys": {
+        "add-foreign-key-on-partitions": "add_foreign_key_on_partitions",
+        "add-key-on-partitions": "add_key_on_partitions",
     },
     "columns": {
         "add-column-filled": "add_column_filled",
         "drop-column": "drop_column",
         "drop-table": "drop_table",
     },
+    "numbered": {
+        "add-column-numbered": "add_column_numbered",
+    },
+    "storage": {
+        "in-a-window": "in_a_window",
+        "move-index": "move_index",
+    },
     "rows": {
         "backfill": "backfill",
+        "delete-in-batches": "delete_in_batches",
     },
 }
 
 #: Builders that share their statements with an analysis.
 _OF_THE_CORE = {
     "change-column-type": "dflint.planning.recipes.shadow:change_column_type",
+    "change-foreign-key": "dflint.planning.recipes.foreign_keys:change_foreign_key",
+    "change-key-type": "dflint.planning.recipes.shadow:change_key_type",
+    "move-table": "dflint.analysis.rename.recipe:move_table",
     "rename-column": "dflint.planning.recipes.second_name:rename_column",
     "rename-table": "dflint.analysis.rename.recipe:rename_table",
 }

@@ -80,18 +80,66 @@ def drop_index_concurrently(given: Ingredients) -> Sequence[RecipeStep]:
 def reindex_concurrently(given: Ingredients) -> Sequence[RecipeStep]:
     """A second index is built and takes the first one's place.
 
+    Of a table the server leaves out those indexes that are not valid; they are rebuilt one by one before.
+
     Raises:
-        InputError: the statement is about more than one table or index.
+        InputError: the statement is about more than one table or index, or about one behind an exclusion, which the
+            server does not rebuild in this way.
     """
     operation = given.operation
     assert isinstance(operation, Reindex)
     if operation.scope not in ("index", "table") or operation.target is None:
         raise InputError("only an index or a table is rebuilt by this recipe")
+    mine = _reindexed(given)
+    excluding = next((each for each in mine if _is_excluding(given, each)), None)
+    if excluding is not None:
+        raise InputError(f"the server does not rebuild {excluding.name}, which is behind an exclusion, concurrently")
+    repaired = [each for each in mine if not each.valid] if operation.scope == "table" else []
     return (
+        *(
+            RecipeStep(
+                sql=f"REINDEX INDEX CONCURRENTLY {_quoted(each.name)}",
+                why="It is not valid, and would be left out with the whole table. Reads and writes go on.",
+                undo=(),
+            )
+            for each in repaired
+        ),
         RecipeStep(
             sql=given.fill(f"REINDEX {operation.scope.upper()} CONCURRENTLY {{target}}"),
             why="Reads and writes go on; each index is built beside the old one and takes its place.",
             undo=(),
+        ),
+    )
+
+
+def replace_index(given: Ingredients) -> Sequence[RecipeStep]:
+    """The new index is there before the old one goes, and then gets its name.
+
+    Raises:
+        InputError: the old one belongs to a partitioned table, or serves a constraint.
+    """
+    old = given.dropped
+    assert isinstance(old, Index)
+    if old.parents or old.constraint is not None:
+        raise InputError(f"{old.name} belongs to a partitioned table or a constraint")
+    new = given.new_name("index_new")
+    made = _quoted(Name(old.name.schema, new))
+    return (
+        RecipeStep(
+            sql=given.fill(
+                f"CREATE {{unique}}INDEX CONCURRENTLY {_escaped(quote_identifier(new))} ON {{target}} {{index}}"
+            ),
+            why="Reads and writes go on, and queries go on using the old index.",
+            undo=(f"DROP INDEX CONCURRENTLY IF EXISTS {made}",),
+        ),
+        RecipeStep(
+            sql=f"DROP INDEX CONCURRENTLY {_quoted(old.name)}",
+            why="It waits for those who use the index, and stops nobody meanwhile.",
+        ),
+        RecipeStep(
+            sql=f"ALTER INDEX {made} RENAME TO {quote_identifier(old.name.name)}",
+            why="It lets reads and writes through.",
+            undo=(f"ALTER INDEX {_quoted(old.name)} RENAME TO {quote_identifier(new)}",),
         ),
     )
 
@@ -114,6 +162,20 @@ def refresh_concurrently(given: Ingredients) -> Sequence[RecipeStep]:
             undo=(),
         ),
     )
+
+
+def _reindexed(given: Ingredients) -> list[Index]:
+    """The indexes that a REINDEX of an index or table is about, as far as they are known."""
+    catalog = given.context.catalog
+    one = catalog.relation(given.target)
+    names = [one.name] if isinstance(one, Index) else catalog.indexes_of.get(given.target, ())
+    return [each for each in map(catalog.relation, names) if isinstance(each, Index)]
+
+
+def _is_excluding(given: Ingredients, index: Index) -> bool:
+    table = given.context.catalog.relation(index.table)
+    constraints = table.constraints if isinstance(table, Table) else ()
+    return any(each.kind == "exclusion" and each.name == index.constraint for each in constraints)
 
 
 def _chosen(given: Ingredients, partition: Name) -> str | None:

@@ -118,6 +118,34 @@ async def test_it_goes_on_where_it_was(pg: TestServer) -> None:
     assert await rows(dsn, "SELECT count(*) FROM dflint.event WHERE kind = 'done'") == [(1,)]
 
 
+@pytest.mark.majors(14, 15, 18)
+@asynchronous
+async def test_rows_are_deleted_in_batches_whatever_is_killed(pg: TestServer) -> None:
+    """Those that the condition is for, and no others; rows that come meanwhile beyond the end stay."""
+    dsn = pg.new_database()
+    other = "CREATE TABLE other AS SELECT g AS id FROM generate_series(1, 6000) g WHERE g % 3 = 0"
+    sql = "DELETE FROM ONLY t AS x USING other o WHERE o.id = x.id AND (x.n = 0 OR '%{}' = '') -- the end"
+    step = backfill(sql, "id", batch=100)
+    async with session(dsn, TABLE, ROWS.format(5000), other) as admin:
+        async with guarded(dsn) as ours:
+            run = await run_of(ours.ledger, step)
+            lock_run = ours.lock.run_id
+        for _ in range(3):
+            with contextlib.suppress(psycopg.Error, Fenced):
+                async with guarded(dsn, run_id=lock_run) as ours:
+                    killing = asyncio.create_task(_kill_after_batches(admin, ours, 2))
+                    await execute(ours, step, run, pace=Pace(target_s=0.002))
+                    raise AssertionError("it was not killed")
+            await killing
+            await admin.execute("INSERT INTO t SELECT max(id) + 1 FROM t")
+        async with guarded(dsn, run_id=lock_run) as ours:
+            await execute(ours, step, run)
+    assert await rows(dsn, "SELECT count(*), count(*) FILTER (WHERE id % 3 = 0), max(id) FROM t") == [
+        (3337, 1, 5003),
+    ]
+    assert await rows(dsn, "SELECT rows_done FROM dflint.cursor") == [(1666,)]
+
+
 async def _kill_after_batches(admin: psycopg.AsyncConnection[Any], ours: Guarded, batches: int) -> None:
     pid = ours.connection.info.backend_pid
 
@@ -308,9 +336,11 @@ async def test_shards(pg: TestServer) -> None:
         (TABLE, "UPDATE t SET id = id + 1", ("id",), "rows would be met twice"),
         (TABLE, "UPDATE t SET n = 1 RETURNING id", ("id",), "RETURNING"),
         (TABLE, "WITH x AS (SELECT 1) UPDATE t SET n = 1", ("id",), "WITH"),
-        (TABLE, "DELETE FROM t", ("id",), "not one UPDATE"),
+        (TABLE, "INSERT INTO t SELECT 1", ("id",), "not one UPDATE or DELETE"),
+        (TABLE, "DELETE FROM t RETURNING id", ("id",), "RETURNING"),
+        (TABLE, "DELETE FROM other", ("id",), "it changes other"),
         (TABLE, "UPDATE t SET n = 1; UPDATE t SET n = 2", ("id",), "not one UPDATE"),
-        (TABLE, "UPDATE other SET n = 1", ("id",), "it updates other"),
+        (TABLE, "UPDATE other SET n = 1", ("id",), "it changes other"),
     ],
 )
 @asynchronous
@@ -412,7 +442,7 @@ def meets_each_key_once(dsn: str, columns: str, strategy: st.SearchStrategy[Any]
             after = None
             while high is not None and after != high:
                 end = await fetch_key(connection, target, *cut.end_of_batch(after, high, size)) or high
-                await connection.execute(*cut.update(after, end), prepare=False)
+                await connection.execute(*cut.change(after, end), prepare=False)
                 after = end
             found = await (await connection.execute("SELECT n, count(*) FROM t GROUP BY n")).fetchall()
             assert [n for n, _ in found] in ([1], [])

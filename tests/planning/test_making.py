@@ -222,7 +222,7 @@ def test_an_update_is_cut_into_batches_where_the_file_says_so() -> None:
         ("-- dflint: backfill key=email\nupdate users set email = ''", "along which it goes"),
         ("-- dflint: backfill keys=id\nupdate users set age = 1", "no option of a backfill"),
         ("-- dflint: backfill batch=0\nupdate users set age = 1", "no number of rows"),
-        ("-- dflint: backfill\ndelete from users", "only an UPDATE"),
+        ("-- dflint: backfill\ninsert into users default values", "only an UPDATE or DELETE"),
         ("begin;\n-- dflint: backfill\nupdate users set age = 1;\ncommit", "batch by batch"),
     ],
 )

@@ -76,6 +76,7 @@ def test_what_is_written_is_read() -> None:
 
 
 TEXT = st.text(st.characters(codec="utf-8"), min_size=1, max_size=20)
+SIZES = st.none() | st.tuples(st.integers(0, 2**50), st.integers(0, 2**50))
 STEPS = st.builds(
     Step,
     id=TEXT,
@@ -85,7 +86,7 @@ STEPS = st.builds(
     locks=st.dictionaries(TEXT, st.sampled_from(["SHARE", "ACCESS EXCLUSIVE"]), max_size=2),
     lock_class=st.sampled_from(["none", "schema_changes", "writes", "reads", "unknown"]),
     timeouts=st.builds(Timeouts, st.integers(0, 10**6), st.integers(0, 10**6)),
-    estimate=st.none() | st.builds(Estimate, st.floats(0, 1e6), st.floats(0, 1e6), TEXT),
+    estimate=st.none() | st.builds(Estimate, st.floats(0, 1e6), st.floats(0, 1e6), TEXT, SIZES, SIZES),
     pre=st.tuples(st.builds(Check, TEXT, TEXT)),
     undo=st.builds(Undo, st.lists(TEXT, max_size=2).map(tuple)) | st.builds(Undo, st.none(), TEXT),
     backfill=st.none() | st.builds(Backfill, TEXT, st.tuples(TEXT), st.integers(1, 10**6)),

@@ -30,6 +30,8 @@ from dflint.planning.statements import names_in, operations_of, parser
 from dflint.postgres.source import ConnectionSource
 
 ROWS = 200_000
+#: The writers change none of so many rows, unless a proof says otherwise.
+UNTOUCHED = 1000
 
 
 def catalog_after(sql: str, version: int) -> Catalog:
@@ -105,10 +107,14 @@ def _spelled(mode: str) -> str:
 
 
 class Version(Struct, frozen=True):
-    """What one version of an application says: it inserts a key and a note, and changes the note of a key."""
+    """What one version of an application says: it inserts a key and a note, changes the note of a key, and something
+    else of it; notes and the other thing are null at times.
+    """
 
     insert: str = "INSERT INTO t (id, note) VALUES (%(key)s, %(note)s)"
     update: str = "UPDATE t SET note = %(note)s WHERE id = %(key)s"
+    other: str = "UPDATE t SET other_id = %(other)s WHERE id = %(key)s"
+    nullable: bool = True
 
 
 class Writers:
@@ -117,11 +123,17 @@ class Writers:
     Attributes:
         failures: what any of them was refused.
         written: notes by key, as they were acknowledged last.
+        others: the other thing by key, in the same way.
     """
 
-    def __init__(self, dsn: str, versions: Sequence[Version], *, threads: int = 2) -> None:
+    def __init__(
+        self, dsn: str, versions: Sequence[Version], *, threads: int = 2, rows: int = ROWS, untouched: int = UNTOUCHED
+    ) -> None:
         self.failures: list[str] = []
-        self.written: dict[int, str] = {}
+        self.written: dict[int, str | None] = {}
+        self.others: dict[int, int | None] = {}
+        self._rows = rows
+        self._untouched = untouched
         self._dsn = dsn
         self._versions = list(versions)
         self._busy = threading.Semaphore(threads)
@@ -153,25 +165,37 @@ class Writers:
         with psycopg.connect(self._dsn, autocommit=True) as connection:
             while not self._end.is_set():
                 turn += 1
-                old = (turn * 7919 * threads + own) % (ROWS // threads) * threads + own + 1
+                # The first rows stay as they are, to be compared with what the naive statement makes of them.
+                old = (turn * 7919) % ((self._rows - self._untouched) // threads) * threads + own + 1
+                old += self._untouched
                 with self._busy:
-                    self._say(connection, self._versions[0].insert, key, f"new {turn}")
-                    self._say(connection, self._versions[0].update, old, f"changed {turn}")
+                    version = self._versions[0]
+                    self._say(connection, version.insert, key, note=f"new {turn}" if turn % 7 else None)
+                    self._say(connection, version.update, old, note=f"changed {turn}" if turn % 5 else None)
+                    value = None if version.nullable and turn % 3 == 0 else turn % 1000 + 1
+                    self._say(connection, version.other, key if turn % 2 else old, other=value)
                 key += threads
                 time.sleep(0.002)
 
-    def _say(self, connection: psycopg.Connection[Any], statement: str, key: int, note: str) -> None:
+    def _say(self, connection: psycopg.Connection[Any], statement: str, key: int, **values: Any) -> None:
         try:
-            connection.execute(statement.encode(), {"key": key, "note": note})
-            self.written[key] = note
+            connection.execute(statement.encode(), {"key": key, **values})
         except psycopg.Error as error:
             self.failures.append(str(error))
+            return
+        if "note" in values:
+            self.written[key] = values["note"]
+        else:
+            self.others[key] = values["other"]
 
-    def lost(self, connection: psycopg.Connection[Any], table: str, column: str) -> list[int]:
-        """Keys whose last acknowledged note is not there."""
-        query = f"SELECT id, {column} FROM {table} WHERE id = ANY (%s)"
-        there = dict(connection.execute(query.encode(), (list(self.written),)).fetchall())
-        return [key for key, value in self.written.items() if there.get(key) != value]
+    def lost(self, connection: psycopg.Connection[Any], table: str, note: str, other: str) -> list[int]:
+        """Keys of which what was acknowledged last is not there."""
+        lost: list[int] = []
+        for column, written in ((note, self.written), (other, self.others)):
+            query = f"SELECT id, {column} FROM {table} WHERE id = ANY (%s)"
+            there = dict(connection.execute(query.encode(), (list(written),)).fetchall())
+            lost += [key for key, value in written.items() if key not in there or there[key] != value]
+        return lost
 
 
 class Proof(Struct, kw_only=True):
@@ -213,9 +237,11 @@ async def prove(
     table: str = "t",
     versions: Sequence[Version] = (Version(),),
     reads: tuple[str, str] = ("t", "note"),
+    other: str = "other_id",
     kept: str = "SELECT 1",
     undoing: bool = True,
     rows: int = ROWS,
+    untouched: int = UNTOUCHED,
     inspect: Callable[[psycopg.Connection[Any]], None] | None = None,
 ) -> Proof:
     """Run a statement as it is in one database, and by its recipe, beside writers, in another; then take it back.
@@ -228,36 +254,39 @@ async def prove(
         table: whose locks are looked at.
         versions: of the application; the next is deployed where the plan asks for it.
         reads: the table and the column where the notes are at the end.
+        other: the column of the other thing that the writers change.
         kept: a query that gives the same rows after both.
         undoing: take it back.
+        rows: of the table.
+        untouched: the writers change no row of those, the first ones.
         inspect: looks at the database after the recipe.
     """
     prepared = schema.format(rows=rows) + before + "; ANALYZE"
-    one, other = new_database(), new_database()
-    for dsn in (one, other):
+    one, second = new_database(), new_database()
+    for dsn in (one, second):
         with psycopg.connect(dsn, autocommit=True) as connection:
             connection.execute(prepared.encode())
     with psycopg.connect(one, autocommit=True) as connection, LockSampler(one, table) as naive:
         connection.execute(sql.encode())
-    start = await read_live(other)
-    definitions = await _definitions(other, sql)
+    start = await read_live(second)
+    definitions = await _definitions(second, sql)
     made = safe_plan_sql(sql, start, version=start.version or 0, definitions=definitions)
-    with LockSampler(other, table) as safe, Writers(other, versions) as writers:
+    with LockSampler(second, table) as safe, Writers(second, versions, rows=rows, untouched=untouched) as writers:
         time.sleep(0.1)
-        outcome = await _carried_out(made.plan, other, manual=len(made.plan.steps), deploy=writers.deploy)
+        outcome = await _carried_out(made.plan, second, manual=len(made.plan.steps), deploy=writers.deploy)
         time.sleep(0.1)
-    with psycopg.connect(other, autocommit=True) as connection:
-        lost = writers.lost(connection, *reads)
+    with psycopg.connect(second, autocommit=True) as connection:
+        lost = writers.lost(connection, *reads, other)
         if inspect is not None:
             inspect(connection)
-    data = _rows(other, kept)
-    ends = await read_live(one), await read_live(other)
+    data = _rows(second, kept)
+    ends = await read_live(one), await read_live(second)
     found = differences(*ends)
     undone = None
     if not undoing:
         pass
     elif made.plan.point_of_no_return is None:
-        undone = await _undone(other, outcome, start)
+        undone = await _undone(second, outcome, start)
     else:
         # What can be taken back ends at the last thing that a person has to do.
         third = new_database()
@@ -281,7 +310,8 @@ async def prove(
 
 def _columns(catalog: Catalog, table: str) -> frozenset[Any]:
     """The columns of a table, in whatever order."""
-    found = catalog.relation(Name("public", table))
+    schema, _, name = table.rpartition(".")
+    found = catalog.relation(Name(schema or "public", name))
     return frozenset(found.columns) if isinstance(found, Table) else frozenset()
 
 

@@ -78,8 +78,29 @@ def test_two_names_of_a_column_never_lose_a_value(pg: TestServer) -> None:
         connection.execute("INSERT INTO t (id, doc) VALUES (4, '[4]')")
         connection.execute("INSERT INTO t (id, body) VALUES (5, NULL), (6, '[6]')")
         rows = connection.execute("SELECT id, doc::text, body::text FROM t ORDER BY id").fetchall()
+    assert len(steps) == 4
     values = ["[1]", "[20]", "[30]", "[4]", None, "[6]"]
     assert rows == [(number, value, value) for number, value in enumerate(values, start=1)]
+
+
+@pytest.mark.majors(14, 18)
+def test_two_names_of_a_column_with_a_default(pg: TestServer) -> None:
+    before = "CREATE TABLE t (id bigint PRIMARY KEY, a varchar(9) DEFAULT 'usual', at timestamptz DEFAULT now())"
+    with psycopg.connect(pg.new_database(), autocommit=True) as connection:
+        connection.execute(f"{before}; INSERT INTO t VALUES (0, NULL)".encode())
+        for sql in ("ALTER TABLE t RENAME COLUMN a TO b", "ALTER TABLE t RENAME COLUMN at TO made"):
+            steps = safe_plan_sql(sql, catalog_after(before, pg.major), version=pg.major).plan.steps
+            connection.execute(steps[0].sql.encode())
+            connection.execute(steps[1].sql.encode())
+        connection.execute("INSERT INTO t (id, a) VALUES (1, 'x'), (2, NULL), (3, 'usual'), (4, DEFAULT)")
+        connection.execute("INSERT INTO t (id, b) VALUES (5, 'x'), (6, NULL), (7, 'usual'), (8, DEFAULT)")
+        connection.execute("INSERT INTO t (id, at) VALUES (9, '2020-01-01'), (10, NULL)")
+        connection.execute("INSERT INTO t (id, made) VALUES (11, '2020-01-01'), (12, NULL)")
+        rows = connection.execute("SELECT id, a, b FROM t WHERE id < 9 ORDER BY id").fetchall()
+        times = connection.execute("SELECT id, at IS NULL FROM t WHERE at IS NOT DISTINCT FROM made").fetchall()
+    values = [None, "x", None, "usual", "usual", "x", None, "usual", "usual"]
+    assert rows == [(number, value, value) for number, value in enumerate(values)]
+    assert dict(times) == {number: number in (10, 12) for number in range(13)}
 
 
 @pytest.mark.parametrize(
@@ -96,6 +117,36 @@ def test_what_reads_its_own_table_is_not_cut_into_batches(sql: str) -> None:
     found = safe_plan_sql(sql, catalog_after(before, 18), version=18)
     assert found.kept == (sql,)
     assert "what batches before it wrote" in found.not_followed[0][1]
+
+
+@pytest.mark.parametrize(
+    ("before", "sql", "reason"),
+    [
+        ("", "DELETE FROM t WHERE n < (SELECT avg(n) FROM t)", "what batches before it wrote"),
+        ("ALTER TABLE t ADD parent bigint REFERENCES t", "DELETE FROM t WHERE n = 1", "leads back to public.t"),
+        (
+            (
+                "CREATE TABLE u (id bigint PRIMARY KEY, t bigint REFERENCES t ON DELETE CASCADE); "
+                "ALTER TABLE t ADD u bigint REFERENCES u ON DELETE SET NULL"
+            ),
+            "DELETE FROM t WHERE u IS NOT NULL",
+            "leads back to public.t",
+        ),
+        (
+            (
+                "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NULL; END'; "
+                "CREATE TRIGGER counts AFTER DELETE ON t EXECUTE FUNCTION f()"
+            ),
+            "DELETE FROM t WHERE n = 1",
+            "fires once for the whole statement",
+        ),
+    ],
+)
+def test_a_delete_that_would_not_be_the_same_in_batches_stays_whole(before: str, sql: str, reason: str) -> None:
+    before = f"CREATE TABLE t (id bigint PRIMARY KEY, n int); {before}"
+    found = safe_plan_sql(sql, catalog_after(before, 18), version=18)
+    assert found.kept == (sql,)
+    assert reason in found.not_followed[0][1]
 
 
 def test_a_partition_whose_foreign_keys_would_be_looked_at_is_attached_as_it_is() -> None:

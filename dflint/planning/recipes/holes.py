@@ -173,16 +173,16 @@ def new_index(kitchen: Kitchen) -> str | None:
     return new[0].name if len(new) == 1 else None
 
 
-def taken(kitchen: Kitchen, name: str) -> bool:
-    """Whether something in the target's schema, or a constraint of the target, has that name."""
-    catalog, schema = kitchen.context.catalog, kitchen.target.schema
+def taken(kitchen: Kitchen, name: str, table: Name) -> bool:
+    """Whether something in a table's schema, or a constraint or column of the table, has that name."""
+    catalog, schema = kitchen.context.catalog, table.schema
     if catalog.relations.get(Name(schema, name)) is not None or kitchen.after.relations.get(Name(schema, name)):
         return True
-    table = catalog.relation(kitchen.target)
-    if isinstance(table, Index):
+    found = catalog.relation(table)
+    if isinstance(found, Index):
         return False
-    if isinstance(table, Table):
-        names = {*(each.name for each in table.constraints), *(each.name for each in table.columns)}
+    if isinstance(found, Table):
+        names = {*(each.name for each in found.constraints), *(each.name for each in found.columns)}
         if name in names:
             return True
     return bool(catalog.routines.get(Name(schema, name)))

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Final
 
-from dflint.model.catalog import Catalog
+from dflint.model.catalog import Catalog, Index
 from dflint.model.context import Context
 from dflint.model.errors import InputError, nearest
 from dflint.model.names import Name
 from dflint.model.operations.base import Operation
 from dflint.model.quoting import quote_identifier
+from dflint.model.schema import Constraint
 from dflint.planning.recipes.holes import HOLE, HOLES, NEW, new_constraint, new_index, taken
 from dflint.sql.clauses import Clauses, clauses_of
 
@@ -26,14 +27,22 @@ class Kitchen:
         context: just before the operation.
         sql: its statement.
         version: major version of the server.
+        dropped: see there.
     """
 
-    def __init__(self, context: Context, sql: str, definitions: Mapping[str, str] | None = None) -> None:
+    def __init__(
+        self,
+        context: Context,
+        sql: str,
+        definitions: Mapping[str, str] | None = None,
+        dropped: Constraint | Index | None = None,
+    ) -> None:
         self.context: Context = context
+        self.dropped: Constraint | Index | None = dropped
         self.sql: str = sql
         self.version: int = context.version
         self._definitions = definitions or {}
-        self._names: dict[str, str] = {}
+        self._names: dict[tuple[Name, str], str] = {}
 
     @property
     def operation(self) -> Operation:
@@ -82,22 +91,24 @@ class Kitchen:
             parts.append(found.group()[0] if found["name"] is None else self._filled(found["name"], found["argument"]))
         return "".join((*parts, template[end:]))
 
-    def new_name(self, what: str, column: str | None = None) -> str:
-        """A name that nothing in the target's schema has: the table's, the column's, and ``what``.
+    def new_name(self, what: str, column: str | None = None, table: Name | None = None) -> str:
+        """A name that nothing in the table's schema has: the table's, the column's, and ``what``.
 
         Args:
             what: the last word.
             column: another than the operation's.
+            table: another than the target, with its schema.
         """
+        table = table or self.target
         own = getattr(self.operation, "column", None)
         middle = column or (own if isinstance(own, str) else getattr(own, "name", ""))
-        known = f"{middle}_{what}"
+        known = (table, f"{middle}_{what}")
         if known not in self._names:
-            stem = "_".join(part for part in (self.target.name, middle) if part)
+            stem = "_".join(part for part in (table.name, middle) if part)
             for number in range(1000):
                 tail = f"_{what}{number or ''}"
                 name = _cut(stem, _LONGEST - len(tail.encode())) + tail
-                if not taken(self, name) and name not in self._names.values():
+                if not taken(self, name, table) and name not in self._names.values():
                     self._names[known] = name
                     break
         return self._names[known]
