@@ -57,6 +57,7 @@ async def assessed(dsn: str, sql: str) -> tuple[RiskAssessment, dict[str, tuple[
         ("TRUNCATE depts CASCADE", "rows-lost", ("table:public.users", "table:public.depts")),
         ("DROP VIEW mails", "table-name-gone", ("view:public.mails",)),
         ("DROP FUNCTION one()", "object-name-gone", ("one",)),
+        ("DROP POLICY p ON users", "guard-lost", ("table:public.users",)),
         ("ALTER TABLE users SET UNLOGGED", "not-crash-safe", ("table:public.users",)),
         ("ALTER TABLE users DISABLE ROW LEVEL SECURITY", "guard-lost", ("table:public.users",)),
         ("ALTER TABLE users DISABLE TRIGGER ALL", "guard-lost", ("table:public.users",)),
@@ -115,3 +116,12 @@ async def test_the_same_question_has_the_same_answer(dsn: str) -> None:
     sql = "ALTER TABLE users DROP COLUMN email CASCADE; DROP TYPE mood CASCADE; TRUNCATE depts CASCADE"
     surroundings = await surroundings_of(dsn, sql)
     assert assess_sql(sql, surroundings) == assess_sql(sql, surroundings)
+
+
+@asynchronous
+async def test_what_the_plan_made_itself_guards_nothing_of_others(dsn: str) -> None:
+    own = "CREATE POLICY q ON users USING (true); DROP POLICY q ON users"
+    _, rules = await assessed(dsn, own)
+    assert "guard-lost" not in rules
+    _, rules = await assessed(dsn, f"{own}; DROP POLICY p ON users")
+    assert rules["guard-lost"] == ("table:public.users",)

@@ -7,9 +7,10 @@ from typing import Final
 
 from dflint.analysis.risk.going import UNTOLD, going, one_row, truncated
 from dflint.analysis.risk.views import Question, StepView, column_identity, counted, identity_of, table_identity
-from dflint.model.catalog import Index, Table
+from dflint.model.catalog import Index, Table, View
 from dflint.model.context import Context
 from dflint.model.names import Identity, Name
+from dflint.model.operations.base import Operation
 from dflint.model.operations.data import Delete, Truncate
 from dflint.model.operations.objects import DropObject
 from dflint.model.operations.tables import (
@@ -89,8 +90,21 @@ def _guards_lost(context: Context, question: Question) -> Iterator[Harm]:
         or (isinstance(operation, DropObject) and operation.object_kind in ("trigger", "policy", "rule"))
     )
     table = getattr(operation, "on", None) or operation.target
-    if off and table is not None and question.is_old(context.resolve(table)):
+    if off and table is not None and _guarded(operation, context.resolve(table), question):
         yield Harm(kind="guard_lost", objects=(table_identity(context, table),))
+
+
+def _guarded(operation: Operation, table: Name, question: Question) -> bool:
+    """Whether what goes was, or may have been, there before the plan: its own triggers guard nothing of others."""
+    before = question.catalog.relation(table)
+    if isinstance(operation, DropObject) and operation.target is not None and isinstance(before, Table | View):
+        parts = {
+            "trigger": [each.name for each in before.triggers],
+            "policy": [each.name for each in getattr(before, "policies", ())],
+            "rule": [*before.rules],
+        }
+        return operation.target.name in parts[operation.object_kind] or not getattr(before, "complete", True)
+    return before is not None
 
 
 def _dropped_along(view: StepView, question: Question) -> tuple[str, ...]:
