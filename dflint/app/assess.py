@@ -22,6 +22,7 @@ from dflint.facts.passes import in_passes
 from dflint.facts.statement import statement_effects
 from dflint.history.fold import Fold
 from dflint.history.foresight import foresee
+from dflint.model.calibration import STATED, Calibration
 from dflint.model.catalog import Catalog
 from dflint.model.context import Context
 from dflint.model.effect import StatementEffects
@@ -73,6 +74,7 @@ def assess_sql(
     circumstances: Circumstances | None = None,
     impacts: Sequence[Impact] = (),
     book: RiskBook | None = None,
+    calibration: Calibration = STATED,
 ) -> RiskAssessment:
     """What may go wrong when statements run as they are written.
 
@@ -82,11 +84,12 @@ def assess_sql(
         circumstances: under which they run; None: nothing is promised.
         impacts: what they do to other objects, where it was looked up already.
         book: None: the rules that come with dflint.
+        calibration: what work takes on the server.
 
     Raises:
         InputError: a statement cannot be executed as it stands.
     """
-    plan = plan_sql(sql, surroundings.catalog, version=surroundings.version)
+    plan = plan_sql(sql, surroundings.catalog, version=surroundings.version, calibration=calibration)
     return assess_plan(
         plan, surroundings, operation=operation, sql=sql, circumstances=circumstances, impacts=impacts, book=book
     )

@@ -8,7 +8,7 @@ from msgspec import Struct
 
 from dflint.app.assess import assess_sql, risk_book
 from dflint.app.operation_types import OperationType, statement_for
-from dflint.app.plan import plan_files
+from dflint.app.plan import calibrated, plan_files
 from dflint.app.required_checks import Case, CheckResult, required
 from dflint.app.surroundings import surroundings_of, table_name
 from dflint.model.errors import InputError
@@ -26,6 +26,7 @@ class AssessRequest(Struct, frozen=True, kw_only=True):
         rows: ``table=number`` each: suppose so many.
         level: do the checks up to this safety level; None: none.
         rehearsal: path of a trace of the same statements.
+        calibrate: measure how fast the server of the database is, for estimates.
         plugins: import names of plugin modules.
         rule_paths: further directories or files with risk rules and a matrix.
     """
@@ -37,6 +38,7 @@ class AssessRequest(Struct, frozen=True, kw_only=True):
     rows: tuple[str, ...] = ()
     level: int | None = None
     rehearsal: str | None = None
+    calibrate: bool = False
     plugins: tuple[str, ...] = ()
     rule_paths: tuple[str, ...] = ()
 
@@ -64,7 +66,9 @@ async def assessed(request: AssessRequest) -> Assessed:
     """
     operation, sql = await _statements(request)
     surroundings = await surroundings_of(request.dsn, sql, snapshot=request.snapshot, rows=_rows(request.rows))
-    risk = assess_sql(sql, surroundings, operation=operation, book=risk_book(request.plugins, request.rule_paths))
+    calibration = await calibrated(request.dsn, wanted=request.calibrate)
+    book = risk_book(request.plugins, request.rule_paths)
+    risk = assess_sql(sql, surroundings, operation=operation, book=book, calibration=calibration)
     checks: tuple[CheckResult, ...] = ()
     if request.level is not None:
         case = Case(risk=risk, surroundings=surroundings, dsn=request.dsn, rehearsal=request.rehearsal)

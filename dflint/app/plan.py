@@ -81,7 +81,7 @@ async def _made(request: PlanRequest) -> Plan:
         # No statement begins with a brace, and a trace says what it is.
         if content.lstrip().startswith(b"{") and not is_trace(content):
             return await load_plan(content, path, dsn=request.dsn, snapshot=request.snapshot)
-    calibration = await calibrated(request)
+    calibration = await calibrated(request.dsn, wanted=request.calibrate)
     return await plan_files(
         request.paths,
         dsn=request.dsn,
@@ -94,21 +94,21 @@ async def _made(request: PlanRequest) -> Plan:
     )
 
 
-async def calibrated(request: PlanRequest) -> Calibration:
-    """How fast the server is: measured where that is asked for, else stated.
+async def calibrated(dsn: str | None, *, wanted: bool) -> Calibration:
+    """How fast the server of a database is: measured where that is wanted, else stated.
 
     Raises:
         InputError: there is no server.
         ServerError: it cannot be measured.
     """
-    if not request.calibrate:
+    if not wanted:
         return STATED
-    if request.dsn is None:
+    if dsn is None:
         raise InputError("only a server can be measured", remedy="give --db DSN, or leave --calibrate out")
     from dflint.catalog.speed import measure_speed
     from dflint.postgres import connect
 
-    async with await connect(request.dsn, autocommit=True) as connection:
+    async with await connect(dsn, autocommit=True) as connection:
         return await measure_speed(connection)
 
 

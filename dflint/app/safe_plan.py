@@ -120,7 +120,7 @@ def safe_plan_sql(
 
 async def safe_plan_files(request: PlanRequest) -> SafePlan:
     """The plan of migration files of one history, by recipes; errors as `dflint.app.plan.made`."""
-    calibration = await calibrated(request)
+    calibration = await calibrated(request.dsn, wanted=request.calibrate)
     found = await gathered(
         request.paths,
         dsn=request.dsn,

@@ -18,6 +18,9 @@ from dflint.model.errors import InputError
 @click.option("--catalog", metavar="SNAPSHOT", help="A file that `dflint snapshot take` wrote, in place of a database.")
 @click.option("--rows", metavar="TABLE=N", multiple=True, help="Suppose so many rows in a table.")
 @click.option(
+    "--calibrate", is_flag=True, help="Measure the server's speed for estimates, for some seconds.  [with --db]"
+)
+@click.option(
     "--level",
     type=click.IntRange(1, 3),
     metavar="1|2|3",
@@ -40,6 +43,7 @@ def assess(
     db: str | None,
     catalog: str | None,
     rows: tuple[str, ...],
+    calibrate: bool,
     level: int | None,
     rehearsal: str | None,
     fail_level: str,
@@ -72,6 +76,7 @@ def assess(
         rows=rows,
         level=level,
         rehearsal=rehearsal,
+        calibrate=calibrate,
         plugins=settings.plugins,
         rule_paths=tuple(os.path.join(project.directory, path) for path in settings.rule_paths),
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from math import ceil, floor, log10
 from typing import Final
 
 from dflint.model.calibration import STATED, Calibration
@@ -29,9 +30,18 @@ def estimate(parts: Sequence[Work | None], calibration: Calibration = STATED) ->
     written, most = sum(part.written for part in known), max((part.sorted for part in known), default=0)
     words = "; ".join(dict.fromkeys(word for part in known for word in part.words))
     return Estimate(
-        low_s=round(seconds / calibration.spread, 3),
-        high_s=round(seconds * calibration.spread, 3),
+        low_s=_rounded(seconds / calibration.spread, ceil),
+        high_s=_rounded(seconds * calibration.spread, floor),
         basis=f"{words}; by {calibration.about}" if words else "changes the catalogs only",
         wal_bytes=(round(written * _LOGGED[0]), round(written * _LOGGED[1])),
         disk_bytes=(round(written * _FILES[0]), round(written * _FILES[1]) + most),
     )
+
+
+def _rounded(seconds: float, way: Callable[[float], int]) -> float:
+    """Seconds with three figures; towards the middle of the range, so that its ends are not further apart for it."""
+    if seconds <= 0:
+        return 0.0
+    places = 2 - floor(log10(seconds))
+    # Of whole numbers in decimal places, since a power of ten with a negative exponent is not exact.
+    return round(way(round(seconds * 10.0**places, 6)) / 10.0**places, max(places, 0))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import log2
 from typing import Final, NamedTuple
 
 from dflint.facts.type_names import spell
@@ -40,6 +41,8 @@ _WIDTHS: Final = {
     "uuid": 16,
 }
 _GUESS: Final = 24
+#: To sort more rows takes more comparisons for each; prices are those of so many, as a logarithm to base 2.
+_SORTED_LOG: Final = 18
 #: Types whose primary keys are numbers in the order in which rows came, as good as always.
 _COUNTED: Final = frozenset({"smallint", "integer", "bigint"})
 #: Whose work is that of a query, of which nothing is known here.
@@ -195,7 +198,8 @@ class _Adding:
         width = ENTRY + sum(_value_width(self._type(relation, key)) for key in index.keys)
         new = entries * width if index.size is None else index.size
         supposed = ", supposing that it has half of the rows" if index.partial else ""
-        self._work.add({unit: entries}, f"builds {index.name} ({amount(new)}{supposed})")
+        compared = entries if unit == "number_kept" else entries * max(1.0, log2(entries + 1) / _SORTED_LOG)
+        self._work.add({unit: compared}, f"builds {index.name} ({amount(new)}{supposed})")
         self._work.written += new
         self._work.sorted += entries * width
 
@@ -222,14 +226,16 @@ class _Adding:
             self._work.add({"row_joined": rows})
 
     def _made(self, context: Context, effects: StatementEffects) -> None:
-        """Values that are made for each row of a new column."""
+        """Values that are made and written for each row of a new column."""
         operation = context.operation
-        if not isinstance(operation, AddColumn) or operation.column.default is None:
+        if not isinstance(operation, AddColumn):
             return
         name = context.resolve(operation.target)
         if str(Identity("table", (name.schema or "public", name.name))) in effects.rewrites:
-            calls = sum(function.name in _RANDOM for function in operation.column.default.functions())
-            self._work.add({"value_made": calls * self._size_of(name)[0]})
+            rows, column = self._size_of(name)[0], operation.column
+            self._work.written += rows * _value_width(None if column.type is None else spell(column.type))
+            called = () if column.default is None else column.default.functions()
+            self._work.add({"value_made": rows * sum(function.name in _RANDOM for function in called)})
 
     def _read(self, table: Name) -> None:
         rows, size = self._size_of(table)

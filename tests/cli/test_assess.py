@@ -185,6 +185,12 @@ def test_text_gives_reasons(capsys: pytest.CaptureFixture[str], dsn: str) -> Non
     assert "the values of column old are lost" in ran.stdout
 
 
+def test_estimates_by_the_speed_of_the_server(capsys: pytest.CaptureFixture[str], dsn: str) -> None:
+    words = ("assess", "create_index", "users", "columns=email", "--rows", "users=1000000", "--isolated", "--db", dsn)
+    for more, said in (((), "no server in particular"), (("--calibrate",), "measured on this server")):
+        assert said in run(capsys, *words, "--format", "json", *more).stdout
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

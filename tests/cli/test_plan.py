@@ -87,3 +87,36 @@ def test_the_database_is_read_and_left_alone(
     assert ran.status == 0
     assert "All steps can be taken back." in ran.stdout
     assert "without knowing the database" not in ran.stdout
+
+
+@pytest.mark.majors("newest")
+def test_estimates_by_the_measured_speed_and_a_disk_that_is_too_small(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, pg: TestServer
+) -> None:
+    dsn = pg.new_database()
+    # Never analyzed: its size is asked for.
+    execute(dsn, "CREATE TABLE t AS SELECT g AS n FROM generate_series(1, 50000) g")
+    path = migration(tmp_path, "alter table t alter n type bigint;")
+    given = ("plan", path, "--isolated", "--db", dsn)
+    ran = run(capsys, *given, "--calibrate", "--free-disk", "1GB")
+    assert ran.status == 0
+    assert "by the speed that was measured on this server" in ran.stdout
+    assert "of disk space at its peak, by estimate" in ran.stdout
+    ran = run(capsys, *given, "--format", "json")
+    estimate = json.loads(ran.stdout)["steps"][0]["estimate"]
+    assert estimate["basis"].endswith("by the speed of no server in particular")
+    ran = run(capsys, *given, "--free-disk", "10kB")
+    assert (ran.status, ran.stdout) == (2, "")
+    assert "10 kB are free" in ran.stderr or "10240 bytes are free" in ran.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [(("--free-disk", "much"), "'much' is no size"), (("--calibrate",), "only a server can be measured")],
+)
+def test_what_cannot_be_measured_is_an_error(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, options: tuple[str, ...], said: str
+) -> None:
+    ran = run(capsys, "plan", migration(tmp_path, "alter table t add a int;"), "--isolated", *options)
+    assert (ran.status, ran.stdout) == (2, "")
+    assert said in ran.stderr

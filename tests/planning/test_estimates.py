@@ -83,10 +83,11 @@ def test_the_ends_of_a_measured_range_differ_by_four_times_and_of_a_stated_one_b
     assert stated.basis.endswith("by the speed of no server in particular")
 
 
-def test_ten_times_the_rows_are_ten_times_the_work_and_nothing_to_the_catalogs() -> None:
+def test_ten_times_the_rows_are_about_ten_times_the_work_and_nothing_to_the_catalogs() -> None:
     for sql in ("alter table t alter n type bigint", "create index on t (note)"):
         few, many = estimated(sql), estimated(sql, ROWS * 10)
-        assert many.high_s / few.high_s == pytest.approx(10, rel=0.05)
+        # To sort ten times the rows is a little more.
+        assert 9.5 < many.high_s / few.high_s < 12
         assert many.wal_bytes is not None
         assert few.wal_bytes is not None
         assert many.wal_bytes[1] == pytest.approx(few.wal_bytes[1] * 10, rel=0.01)
@@ -141,3 +142,10 @@ def test_what_needs_an_unknown_space_says_so() -> None:
     first, second = with_headroom(made, 1 << 40).steps
     assert first == replace(made.steps[0])
     assert "how much disk space it needs is not known" in second.notes
+
+
+def test_the_values_of_a_new_column_are_written_too() -> None:
+    without, with_it = (estimated(f"alter table t add a {kind}").wal_bytes for kind in ("serial", "bigserial"))
+    assert without is not None
+    assert with_it is not None
+    assert with_it[1] - without[1] == pytest.approx(4 * ROWS * 1.5, abs=2)

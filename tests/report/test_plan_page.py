@@ -13,7 +13,7 @@ from dflint.model.plan_report import PlanReport
 from dflint.plugin import Output
 from dflint_reports.plan import page
 from dflint_reports.plan.timeline import lanes
-from dflint_reports.plan.wording import seconds, short_span, span, whom
+from dflint_reports.plan.wording import seconds, short_span, span, whom, written
 from tests.cli.running import run
 
 _SVG = "{http://www.w3.org/2000/svg}"
@@ -156,3 +156,12 @@ def test_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     unknown = run(capsys, "plan", str(file), "--format", "htm")
     assert unknown.status == 2
     assert "html" in unknown.stderr
+
+
+def test_what_is_written_is_said_where_it_is_anything() -> None:
+    some = Estimate(1.0, 4.0, "writes it", wal_bytes=(6_000, 15_000), disk_bytes=(0, 40 * 2**30))
+    assert list(written(some)) == ["6000 bytes to 15 kB to the log", "0 bytes to 40 GB to disk at its peak"]
+    assert not list(written(Estimate(0.0, 0.1, "changes the catalogs only", (0, 0), (0, 0))))
+    assert not list(written(Estimate(0.0, 0.1, "nobody said")))
+    shown = page.render(PlanReport(made(step(1, estimate=some))), Output(color=False, width=80, quiet=False))
+    assert "to the log (estimate)" in shown

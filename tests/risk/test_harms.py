@@ -57,7 +57,6 @@ async def assessed(dsn: str, sql: str) -> tuple[RiskAssessment, dict[str, tuple[
         ("TRUNCATE depts CASCADE", "rows-lost", ("table:public.users", "table:public.depts")),
         ("DROP VIEW mails", "table-name-gone", ("view:public.mails",)),
         ("DROP FUNCTION one()", "object-name-gone", ("one",)),
-        ("DROP POLICY p ON users", "guard-lost", ("table:public.users",)),
         ("ALTER TABLE users SET UNLOGGED", "not-crash-safe", ("table:public.users",)),
         ("ALTER TABLE users DISABLE ROW LEVEL SECURITY", "guard-lost", ("table:public.users",)),
         ("ALTER TABLE users DISABLE TRIGGER ALL", "guard-lost", ("table:public.users",)),

@@ -10,7 +10,7 @@ from dflint.model.plan_report import Followed, PlanReport
 from dflint.plugin import Output
 from dflint_reports.markup import xml_text
 from dflint_reports.plan import timeline
-from dflint_reports.plan.wording import KINDS, STOPS, seconds, span
+from dflint_reports.plan.wording import KINDS, STOPS, seconds, span, written
 
 #: Line, surface and text: light, then dark.
 _COLORS: Final = {
@@ -161,6 +161,7 @@ def _step(step: Step, followed: Followed | None) -> Iterator[str]:
     yield f"<pre>{xml_text(step.sql)}</pre><dl>"
     if step.estimate is not None:
         yield from _terms(("takes", f"{span(step.estimate)} (estimate: {step.estimate.basis})"))
+        yield from _terms(*(("writes", f"{sizes} (estimate)") for sizes in written(step.estimate)))
     elif step.kind != "manual":
         yield from _terms(("takes", "not known"))
     if step.backfill is not None:

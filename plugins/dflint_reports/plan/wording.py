@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from dflint.model.locks import blocks_reads, blocks_writes
@@ -34,6 +35,8 @@ _INITIALS: Final = {
 }
 _MINUTE_S: Final = 60
 _HOUR_S: Final = 3600
+#: Up to that many, bytes are written in the smaller unit.
+_NEXT_UNIT: Final = 10_000
 
 
 def whom(mode: str) -> LockClass:
@@ -78,6 +81,23 @@ def span(estimate: Estimate | None) -> str:
         return "not known"
     low, high = seconds(estimate.low_s), seconds(estimate.high_s)
     return f"up to {high}" if low == high or estimate.low_s <= 0 else f"{low} to {high}"
+
+
+def size(count: int) -> str:
+    """Bytes."""
+    value, units = float(count), iter(("bytes", "kB", "MB", "GB"))
+    for unit in units:
+        if value < _NEXT_UNIT:
+            return f"{value:.0f} {unit}"
+        value /= 1024
+    return f"{value:.0f} TB"
+
+
+def written(estimate: Estimate) -> Iterator[str]:
+    """What goes to the log, and what is needed on disk, where it is anything."""
+    for each, what in ((estimate.wal_bytes, "to the log"), (estimate.disk_bytes, "to disk at its peak")):
+        if each is not None and each[1]:
+            yield f"{size(each[0])} to {size(each[1])} {what}"
 
 
 def short_span(step: Step) -> str:
