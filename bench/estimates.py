@@ -161,7 +161,7 @@ def main() -> int:
     inside = sum(each.inside for each in results) / len(results)
     widest = max(each.ratio for each in results)
     print(f"\n{inside:.0%} of {len(results)} durations inside; ends differ by {widest:.2f} times at most")
-    return int(inside < INSIDE or widest > RATIO)
+    return int(inside < INSIDE or widest > RATIO + 1e-9)
 
 
 if __name__ == "__main__":
