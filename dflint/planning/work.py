@@ -136,7 +136,7 @@ class _Adding:
         self._catalog = catalog
 
     def all(self, effects: StatementEffects, contexts: Sequence[Context]) -> None:
-        built = [*self._rebuilt(effects), *self._new(contexts)]
+        built = [*self._rebuilt(effects), *self._new(effects, contexts)]
         for identity in effects.rewrites:
             rows, size = self._size(identity)
             self._work.add({"row_written": rows, "byte_written": size}, f"writes {identity} ({amount(size)})")
@@ -162,7 +162,7 @@ class _Adding:
                 raise _NotKnown
             yield _Built(index.table, index.elements, index.method, identity, index.bytes, index.where is not None)
 
-    def _new(self, contexts: Sequence[Context]) -> Iterator[_Built]:
+    def _new(self, effects: StatementEffects, contexts: Sequence[Context]) -> Iterator[_Built]:
         for context in contexts:
             operation = context.operation
             if isinstance(operation, CreateIndex):
@@ -174,6 +174,13 @@ class _Adding:
                 continue
             name = context.resolve(operation.target)
             if not self._is_there(name):
+                continue
+            relation = self._catalog.relation(name)
+            if isinstance(relation, Table) and relation.partition_by is not None:
+                # It is built on those partitions that are read; with ONLY on none.
+                for identity in effects.scans:
+                    partition = Name(*Identity.parse(identity).parts)
+                    yield _Built(partition, keys, method, f"an index of {identity}", None, partial)
                 continue
             yield _Built(name, keys, method, "an index", None, partial)
             if isinstance(operation, CreateIndex) and operation.concurrently:
