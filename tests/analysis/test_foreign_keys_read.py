@@ -166,6 +166,23 @@ def test_what_is_read_is_enough_for_many_schemas(pg: TestServer) -> None:
     compare(pg.new_database(), 150, same=False)
 
 
+def test_a_column_has_the_keys_of_what_is_generated_from_it(pg: TestServer) -> None:
+    dsn = pg.new_database()
+    execute(
+        dsn,
+        "CREATE TABLE parent (id int PRIMARY KEY);"
+        "CREATE TABLE child (k int, g int GENERATED ALWAYS AS (k * 2) STORED REFERENCES parent, other int)",
+    )
+
+    async def ask(column: str) -> ForeignKeyImpact:
+        async with await psycopg.AsyncConnection.connect(dsn, autocommit=True) as connection:
+            return await connected_impact(connection, "drop_column", "child", {"column_name": column})
+
+    (lost,) = asyncio.run(ask("k")).affected_constraints
+    assert (lost.effect, lost.definition) == ("auto_dropped", "FOREIGN KEY (g) REFERENCES public.parent(id)")
+    assert not asyncio.run(ask("other")).affected_constraints
+
+
 TURNS = (
     "ALTER TABLE child DROP CONSTRAINT IF EXISTS one, ADD CONSTRAINT other FOREIGN KEY (x) REFERENCES parent",
     "ALTER TABLE child DROP CONSTRAINT IF EXISTS other, ADD CONSTRAINT one FOREIGN KEY (x) REFERENCES parent",

@@ -13,7 +13,7 @@ from dflint.model.names import Name
 #: What leads to the table, directly or through others, and what belongs to it and to these: their own keys, and their
 #: partitions, children, parents. By kind: ``k``: a key, from the table it refers to; ``d``: down to a child or
 #: partition; ``u``: up from a partition. Of a key, whether it changes rows, and whether it is one of those that matter
-#: at first: of the table or one of its kin, and of the column if one is named.
+#: at first: of the table or one of its kin, and of the column if one is named, or of what is generated from it.
 _LINKS: Final = SQL(
     """
     WITH RECURSIVE tree (here, further, partition) AS MATERIALIZED (
@@ -24,6 +24,15 @@ _LINKS: Final = SQL(
         SELECT %(table)s::pg_catalog.oid
         UNION SELECT CASE WHEN t.here = k.oid THEN t.further ELSE t.here END
         FROM kin k JOIN tree t ON k.oid IN (t.here, t.further)
+    ), named (relation, number) AS (
+        SELECT a.attrelid, a.attnum FROM kin k JOIN pg_catalog.pg_attribute a ON a.attrelid = k.oid
+        WHERE a.attname = %(column)s
+    ), chosen (relation, number) AS MATERIALIZED (
+        SELECT relation, number FROM named
+        UNION SELECT n.relation, coalesce(d.adnum, p.objsubid) FROM named n
+        JOIN pg_catalog.pg_depend p ON p.refclassid = 1259 AND p.refobjid = n.relation AND p.refobjsubid = n.number
+        LEFT JOIN pg_catalog.pg_attrdef d ON p.classid = 2604 AND d.oid = p.objid
+        WHERE d.adrelid = n.relation OR (p.classid = 1259 AND p.objid = n.relation AND p.objsubid > 0)
     ), links (kind, here, further, key, acts, columns, referenced) AS MATERIALIZED (
         SELECT 'k', confrelid, conrelid, oid, confdeltype IN ('c', 'n', 'd') OR confupdtype IN ('c', 'n', 'd'),
                conkey, confkey
@@ -37,10 +46,8 @@ _LINKS: Final = SQL(
     SELECT l.kind, l.here, l.further, l.key, l.acts,
            l.kind = 'k' AND (h.oid IS NOT NULL OR f.oid IS NOT NULL) AND (
                %(column)s::pg_catalog.text IS NULL
-               OR (SELECT a.attnum FROM pg_catalog.pg_attribute a
-                   WHERE a.attrelid = l.further AND a.attname = %(column)s) = ANY (l.columns)
-               OR (SELECT a.attnum FROM pg_catalog.pg_attribute a
-                   WHERE a.attrelid = l.here AND a.attname = %(column)s) = ANY (l.referenced))
+               OR EXISTS (SELECT FROM chosen c WHERE (c.relation = l.further AND c.number = ANY (l.columns))
+                                                  OR (c.relation = l.here AND c.number = ANY (l.referenced))))
     FROM links l LEFT JOIN kin h ON h.oid = l.here LEFT JOIN kin f ON f.oid = l.further
     WHERE f.oid IS NOT NULL OR l.here IN (SELECT oid FROM reach) OR l.further IN (SELECT oid FROM reach)
     """
