@@ -126,3 +126,19 @@ def test_what_cannot_be_known_is_named() -> None:
     assert "view:public.w" in graph.unknown
     assert "collation:public.c" in graph.unknown
     assert graph.to_json()["unknown"] == list(graph.unknown)
+
+
+@pytest.mark.majors(13, 18)
+def test_functions_that_another_search_path_found_are_doubts(pg: TestServer) -> None:
+    text = """
+        create schema s;
+        set search_path = s, public;
+        create function g(x text) returns text language sql immutable as 'select x';
+        create table u (a text, b text default g('x'), constraint c check (g(a) is not null));
+        create index i on u (g(a));
+    """
+    dsn = pg.new_database()
+    execute(dsn, text)
+    replay = Graph.of(replayed(text, pg.major, ("s", "public")))
+    assert unspoken(Graph.of(read(dsn)), replay) == (set(), set())
+    assert set(replay.unknown) == {"default:s.u.b", "constraint:s.u.c", "index:s.i"}

@@ -204,7 +204,8 @@ def _is_unforeseeable(sqlstate: str, predicted: StatementEffects) -> bool:
     if sqlstate == "22023":
         return not _OF_MODULES.isdisjoint(predicted.operations)
     if sqlstate in _OF_PARTITIONS and not _WRITING.isdisjoint(predicted.operations):
-        return sum(identity.startswith("table:") for identity in predicted.locks) > 1
+        written = [each for each, mode in predicted.locks.items() if mode == "ROW EXCLUSIVE"]
+        return sum(each.startswith("table:") for each in written) > 1
     return sqlstate[:2] in {*_OF_ROWS, "XX"}
 
 

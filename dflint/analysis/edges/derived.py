@@ -46,6 +46,11 @@ class Derived:
     def __init__(self, catalog: Catalog, names: Names) -> None:
         self._catalog, self._names = catalog, names
         self.unknown: set[str] = set(catalog.incomplete)
+        #: Routines outside the path: another search_path may have found them.
+        self._elsewhere: dict[str, list[Routine]] = {}
+        for name, overloads in catalog.routines.items():
+            if name.schema not in _PATH:
+                self._elsewhere.setdefault(name.name, []).extend(overloads or ())
 
     def edges(self) -> Iterator[Edge]:
         """The edges that a live catalog has beside those of its values."""
@@ -209,6 +214,8 @@ class Derived:
                     yield from self._of_type(identity, each.type)
 
     def _of_call(self, identity: str, name: Name, arguments: int) -> Iterator[Edge]:
+        if name.schema is None and any(takes(each, arguments) for each in self._elsewhere.get(name.name, ())):
+            self.unknown.add(identity)
         for schema in (name.schema,) if name.schema is not None else _PATH:
             qualified = Name(schema, name.name)
             known = self._catalog.routines.get(qualified, ())
